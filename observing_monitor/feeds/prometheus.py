@@ -6,6 +6,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/ describes the forma
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,15 @@ def _add_source(
     since = "Since when a silent source is silent."
     at = _unix_of(silent.get("since"))
     gauges.add("source_silent_since_timestamp_seconds", since, at, **own)
+    if rows := status.rows.get(name):
+        meaning = "Rows that the source read, used and left out for the two newest nights."
+        n_read, n_left_out = rows["n_read"], rows["n_left_out"]
+        for what, n in (
+            ("read", n_read),
+            ("used", n_read - n_left_out),
+            ("left_out", n_left_out),
+        ):
+            gauges.add("source_rows", meaning, n, **own, what=what)
 
 
 def _add_night(
@@ -181,6 +191,20 @@ def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str
             gauges.add(f"night_{stage}_delay_seconds", meaning, delay_s, **labels, part=part)
 
 
+def _check_ours(path: Path) -> None:
+    """Raise OSError if others wrote a file."""
+    from observing_monitor.storage.ledger import SIGN_BYTES
+    from observing_monitor.storage.marks import is_marked
+
+    check_plain(path)
+    with contextlib.suppress(FileNotFoundError), open(path, "rb", opener=plain) as file:
+        head = file.read(SIGN_BYTES)
+        # a killed run may leave an empty one
+        if head and not is_marked(layout.TEXTFILE, head, head):
+            words = "observing_monitor did not write it, so it stays as it is"
+            raise FileExistsError(errno.EEXIST, words, os.fspath(path))
+
+
 def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
     """Write the textfile, and its copy if one is set.
 
@@ -196,7 +220,8 @@ def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
     # always the same, so that killed runs leave only one
     unfinished = copy.with_name(f".{copy.name}.unfinished")
     try:
-        check_plain(copy)
+        for path in (copy, unfinished):
+            _check_ours(path)
         with open(unfinished, "wb", opener=plain) as file:
             file.write(output.redaction.file(layout.TEXTFILE, as_bytes(text)))
         os.replace(unfinished, copy)

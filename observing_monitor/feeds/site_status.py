@@ -10,7 +10,7 @@ import msgspec
 
 from observing_monitor.model.nights import NightRule, iso_utc, parse_utc
 from observing_monitor.storage import layout
-from observing_monitor.storage.index import Fault
+from observing_monitor.storage.index import Fault, SourceRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +39,7 @@ class Status(msgspec.Struct, frozen=True):
     rule: NightRule = NightRule()
     silent: Mapping[str, Fault] = {}  # by source
     sources: Sequence[tuple[str, str]] = ()  # name and kind
+    rows: Mapping[str, SourceRows] = {}  # of the sources that count them, by name
 
 
 class NightChange(msgspec.Struct, frozen=True):

@@ -5,9 +5,10 @@ With its summary, findings and status.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+import logging
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor.judging import checks, quiet, usual
 from observing_monitor.judging.headline_values import headline_values
@@ -18,31 +19,47 @@ from observing_monitor.judging.keys import (
     neighbours_key,
     shown_key,
 )
+from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.judging.stopped import stopped_findings
 from observing_monitor.judging.usual_flows import is_kept
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
-from observing_monitor.model.finding import NONE, is_alarming, worst_first
+from observing_monitor.model.finding import (
+    NONE,
+    Finding,
+    Row,
+    is_alarming,
+    plain,
+    worst_first,
+)
 from observing_monitor.model.nights import iso_utc
-from observing_monitor.model.wording import clock
+from observing_monitor.model.wording import clock, n_of, seconds
 from observing_monitor.settings.traits import file_sources, source_classes
+from observing_monitor.sources.registry import BUILT_IN
 from observing_monitor.tables.changes import describe
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from pandas import DataFrame
 
     from observing_monitor.judging.known_issues import Issue
     from observing_monitor.judging.night_work import NightWork
     from observing_monitor.judging.quiet import Stopped
-    from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Tables
     from observing_monitor.settings.stream import DescribedSource
     from observing_monitor.sources.registry import SourceClass
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.tables.cross_night import CrossNightFiles
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+# of a name that came several times
+MAX_PATHS = 10
 
 
 def judge_night(
@@ -78,7 +95,7 @@ def judge_night(
     stopped = quiet.stopped_flows(job, row)
     row["quiet"] = quiet.as_kept(stopped)
     # the sources' own checks use their own dates
-    from_sources = _findings_of_sources(job, tables)
+    from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
     night = _night(job, own, judged, shared, stopped)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
@@ -97,7 +114,7 @@ def judge_night(
         **instants_as_text(night.summary),
         **headlines,
     }
-    row["findings"] = [asdict(finding) for finding in found]
+    row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
     row["next_change_at"] = iso_utc(_next_change(job, judged, status))
     row["worse"] = dict(night.worse)
@@ -177,11 +194,15 @@ def _night(
         summary,
         silent=row.get("silent") or {},
         notes=row.get("notes") or {},
+        old_settings=row.get("old_settings") or {},
+        without_effect=_without_effect(row, judged, stream.ignore),
         has_answered=bool(row.get("is_told")),
         delay_warning_s=stream.delay_warning_s,
         file_sources=of_files,
         stage_sources=of_stage,
         misdated=classify.count_misdated(judged),
+        misdated_rows=_misdated_rows(judged),
+        repeated=_repeated_rows(judged) if summary["n_twice"] else (),
         changes=tuple(describe(row.get("happened"))),
         removed=tuple(sorted(merge.sources_of(tables) - present)),
         worse=usual.worse(summary, job.usual),
@@ -191,6 +212,39 @@ def _night(
         since={name: clock(at) for name, at in first_errors.items()},
         stopped=tuple(stopped_findings(stopped, stream, bool(summary["n_files"]))),
     )
+
+
+def _without_effect(
+    row: IndexRow, judged: DataFrame, ignore: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return sentences about settings without effect.
+
+    By source; those about the stream's own settings have the key "".
+    """
+    from observing_monitor.tables.classify import matches
+
+    found = dict(row.get("without_effect") or {})
+    if ignore and len(judged) and matches(judged["name"], ignore).all():
+        words = f"fits {n_of(len(judged), 'file')}, which is all of this night"
+        found[""] = [f"ignore {', '.join(ignore)} {words}: none can be missing"]
+    return found
+
+
+def _misdated_rows(judged: DataFrame) -> tuple[Row, ...]:
+    from observing_monitor.tables.classify import misdated
+
+    worst = misdated(judged).sort_values(ascending=False, kind="stable")[: checks.MAX_ROWS]
+    return tuple(
+        Row(str(name), f"dated {seconds(float(gap))} later than it came")
+        for name, gap in worst.items()
+    )
+
+
+def _repeated_rows(judged: DataFrame) -> tuple[Row, ...]:
+    from observing_monitor.tables.summary import repeated_files
+
+    names = repeated_files(judged, checks.MAX_ROWS)
+    return tuple(Row(name, ", ".join(paths[:MAX_PATHS])) for name, paths in names.items())
 
 
 def _reason_of(
@@ -211,12 +265,13 @@ def _reason_of(
     file_class, names, reason
         Of the file, as `reasons.acknowledge` passes them.
     """
+    finding = texts.get(file_class, "")
+    whole = "\n".join((*names, file_class, reason, finding)).lower()
+    is_ascii = whole.isascii()
     for issue in issues:
-        if (
-            issue.names([*names, file_class])
-            or issue.begins(reason)
-            or issue.begins(texts.get(file_class, ""))
-        ):
+        if is_ascii and not issue.may_match(whole):
+            continue
+        if issue.names([*names, file_class]) or issue.begins(reason) or issue.begins(finding):
             return issue.words
     return ""
 
@@ -264,19 +319,48 @@ def _for_source(tables: Tables, described: DescribedSource, kind: SourceClass) -
 def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, float | None]]:
     """Return the headlines that each source computes itself."""
     return {
-        described.name: kind.numbers(
-            job.night, _for_source(tables, described, kind), described.settings
+        described.name: _answer(
+            described, job.night, _for_source(tables, described, kind), kind.numbers
         )
+        or {}
         for described, kind in source_classes(job.stream)
     }
 
 
 def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
     """Return the findings of the sources' own checks, each with its source."""
-    return [
+    return each_fault_once(
         replace(finding, source=finding.source or described.name)
         for described, kind in source_classes(job.stream)
-        for finding in kind.check(
-            job.night, _for_source(tables, described, kind), described.settings
-        )
-    ]
+        for finding in _told_by(job, tables, described, kind)
+    )
+
+
+def _told_by(
+    job: NightWork, tables: Tables, described: DescribedSource, kind: SourceClass
+) -> list[Finding]:
+    """Return the findings of one source's own check."""
+    own = _for_source(tables, described, kind)
+    told = _answer(described, job.night, own, kind.check)
+    if told is None:
+        words = f"{described.name}: its own rules could not be applied; the log says why"
+        return [Finding("warning", words, "#sources")]
+    return list(told)
+
+
+def _answer(
+    described: DescribedSource,
+    night: datetime.date,
+    tables: Tables,
+    ask: Callable[[datetime.date, Tables, Any], T],
+) -> T | None:
+    """Return a source's answer; None if another package's fails."""
+    if described.kind in BUILT_IN:
+        return ask(night, tables, described.settings)
+    from observing_monitor.sources.packages import PackageError, call
+
+    try:
+        return call(lambda: ask(night, tables, described.settings))
+    except PackageError as error:
+        log.warning("%s %s: its own rules could not be applied: %s", described.name, night, error)
+        return None

@@ -42,11 +42,14 @@ def basis(job: NightWork) -> str:
 
 
 def _own_facts(job: NightWork) -> list[object]:
-    zeros = files_of_zeros(job.stream, job.row)
+    zeros, old = files_of_zeros(job.stream, job.row), job.row.get("old_settings")
     return [
         judging_key(job.stream),
         *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
         *([zeros] if zeros else []),
+        *([old] if old else []),
+        *([unused] if (unused := job.row.get("without_effect")) else []),
+        *(finding.text for finding in job.on_rows),
     ]
 
 

@@ -57,7 +57,7 @@ def stopped_flows(job: NightWork, row: IndexRow) -> list[Stopped]:
         With the night's rhythm and darkness.
     """
     rhythm = row.get("rhythm")
-    if not job.flows or not rhythm or job.looked_at is None:
+    if not job.flows or not rhythm or job.read_at is None:
         return []
     found = []
     for name, usual in job.flows.items():
@@ -110,8 +110,8 @@ def _quiet(
 
     With it, if nothing came yet, and the quiet time in seconds.
     """
-    assert job.looked_at
-    now, start = job.looked_at, job.stream.rule.bounds(job.night)[0]
+    assert job.read_at
+    now, start = job.read_at, job.stream.rule.bounds(job.night)[0]
     flow = rhythm["stages"].get(name) if name else rhythm["files"]
     waits = rhythm["waits"].get(name) if name else None
     begin = _active_since(job, row, usual)
@@ -143,14 +143,14 @@ def _active_since(job: NightWork, row: IndexRow, usual: UsualFlow) -> datetime.d
     They are during darkness if the position is set, and in the hours in which files usually come
     if these are known.
     """
-    assert job.looked_at
+    assert job.read_at
     begins = []
     if job.stream.position:
-        begins.append(_dark_since(row, job.looked_at))
+        begins.append(_dark_since(row, job.read_at))
     if usual.n_nights >= LEAST or not begins:
         hours = usual.hours if usual.n_nights >= LEAST else 0
         start = job.stream.rule.bounds(job.night)[0]
-        begins.append(_usual_since(hours, start, job.looked_at))
+        begins.append(_usual_since(hours, start, job.read_at))
     known = [begin for begin in begins if begin]
     return max(known) if len(known) == len(begins) else None
 

@@ -210,7 +210,7 @@ NIGHTS = (
     Column(
         "completeness",
         "float",
-        "Share of files ingested, not counting those that are ignored or not FITS",
+        "Share of files ingested, not counting those that are pending, ignored or not FITS",
         "Complete",
     ),
     Column("first_created_at", "instant", "When the first file was written", "First created"),
@@ -357,8 +357,20 @@ SOURCES = (
         "Fault",
     ),
 )
-# A row is a month or a year, on the pages of years and in YYYY.json. Sums over its nights, except
-# for the delays.
+ROWS = (
+    Column("name", "text", "Where rows are read", "Source"),
+    Column(
+        "n_read",
+        "int",
+        "Rows, lines or files that the source read for the two newest nights",
+        "Read",
+    ),
+    Column("n_used", "int", "Those of them that were understood", "Understood"),
+    Column("n_left_out", "int", "Those of them that were left out", "Left out"),
+    Column("examples", "text", "The first rows that were left out, and why", "First left out"),
+)
+# A row is a month or a year, on the pages of years and in YYYY.json. Its heading on a page says how
+# a value is made from those of the nights.
 PERIODS = (
     Column("period", "text", "The month or year", "Period"),
     Column("n_nights", "int", "Nights that were read", "Nights"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from observing_monitor.model import columns
 
@@ -41,6 +41,43 @@ class Finding:
     acknowledged: str = ""
     # ISO 8601 instant in UTC since when it holds: a script shows the age
     since: str = ""
+
+
+class Row(NamedTuple):
+    """A file or an exposure of a finding."""
+
+    name: str
+    reason: str
+
+
+@dataclass
+class ListedFinding(Finding):
+    """A finding with rows that the page lists.
+
+    Attributes
+    ----------
+    label : str
+        What the rows have in common, such as `never came`.
+    is_of_exposures : bool
+        True if the rows are exposures, False if they are files.
+    rows : tuple of Row
+        The first ones.
+    n_rows : int
+        All of them.
+    keys : frozenset of str
+        What is absent. If two sources report the same, it is one finding.
+    """
+
+    label: str = ""
+    is_of_exposures: bool = False
+    rows: tuple[Row, ...] = ()
+    n_rows: int = 0
+    keys: frozenset[str] = frozenset()
+
+
+def plain(finding: Finding) -> dict[str, Any]:
+    """Return the values that every finding has, by name."""
+    return {field.name: getattr(finding, field.name) for field in fields(Finding)}
 
 
 # the type of a setting that names a level; a test compares it with LEVELS

@@ -57,6 +57,9 @@ FORMS = {
     "detector": ("detector", "sensor", "sensor2"),
 }
 
+# Names that groups of a pattern of the settings had, and that are still read -> today's.
+OLD_GROUPS = {old: fact for fact, forms in FORMS.items() for old in forms if old != fact}
+
 
 def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
     """Return a regular expression of the settings, compiled.
@@ -253,6 +256,13 @@ def _as_integers(texts: Series[str]) -> Series[int]:
         return frames.integers(frames.arrow(texts)).set_axis(texts.index)
     except pa.ArrowInvalid:  # a pattern of the settings may match other text
         return frames.whole_numbers(texts)
+
+
+def detector_key(name: str) -> str:
+    """Return one key for all forms of a detector's name."""
+    # R22_S11 and R22S11, or 007 and 7, are one
+    plain = name.replace("_", "").replace("-", "").upper()
+    return str(int(plain)) if plain.isdecimal() else plain
 
 
 def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:

@@ -146,6 +146,7 @@ class StreamPage(msgspec.Struct):
     years: Table  # newest first
     charts: list[Chart]  # over the nights, oldest first
     sources: Table
+    rows: Table  # that the sources read and left out
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # True if a source reports files
     has_ingest: bool  # True if a stage comes after arrival
@@ -186,6 +187,19 @@ class ErrorGroup(msgspec.Struct):
     is_open: bool = False  # True if it is shown without a click
 
 
+class ListedRows(msgspec.Struct):
+    """Rows of findings, such as exposures that never came."""
+
+    anchor: str
+    label: str  # what they have in common, such as "never came"
+    level: str  # of the findings
+    words: str
+    n_rows: int
+    table: Table  # the first ones
+    acknowledged: str = ""  # why they are a known problem
+    is_open: bool = False  # True if it is shown without a click
+
+
 class QueueEntry(msgspec.Struct):
     """A file in a queue, or one that failed."""
 
@@ -216,6 +230,7 @@ class StageFailures(msgspec.Struct):
     words: str  # "2 files"
     n_failed: int
     entries: list[QueueEntry]  # the first ones
+    anchor: str = ""
 
 
 class Image(msgspec.Struct):
@@ -260,6 +275,7 @@ class NightPage(OfNight):
     n_exposed: int
     exposures: str  # page that has all exposures; "" if this one has
     has_files: bool  # True if a source of the stream reports files
+    is_unread: bool  # True if a source of the stream could not be read
     stages: Table  # empty if there is only one stage
     failures: list[StageFailures]
     queues: list[Queue]
@@ -273,6 +289,8 @@ class NightPage(OfNight):
     data: list[Link] = []  # YYYY-MM-DD.json, .csv
     previews: Sequence[Preview] = []  # newest exposure first
     previews_note: str = ""  # which files have no preview
+    listed: list[ListedRows] = []  # rows of findings, the worst first
+    remarked: list[ListedRows] = []  # rows of findings that are no fault
 
 
 class ExposuresPage(OfNight):

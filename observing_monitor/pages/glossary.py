@@ -63,7 +63,13 @@ _GLOSSARY = (
         (*columns.CLASSES, columns.LOST, columns.ARRIVED),
     ),
     ("night", "Nights", "", columns.NIGHTS),
-    ("period", "Months and years", "Sums over the nights, except for the delays.", columns.PERIODS),
+    (
+        "period",
+        "Months and years",
+        "The heading says how a value is made from those of the nights: their sum, their median, "
+        "or the latest one.",
+        columns.PERIODS,
+    ),
     ("delay", "Delays", "", columns.DELAYS),
     ("file", "Files", "", columns.FILE_LIST),
     ("exposure", "Exposures", "", columns.EXPOSURES),
@@ -72,6 +78,7 @@ _GLOSSARY = (
     ("attempt", "Outcomes of an attempt", "", _OUTCOMES),
     ("number", "Metrics", "", columns.NUMBERS),
     ("source", "Sources", "", columns.SOURCES),
+    ("row", "Rows of sources", "", columns.ROWS),
 )
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
-from observing_monitor.model.wording import percent, quantity
+from observing_monitor.model.wording import NOTHING, count, percent, quantity
 from observing_monitor.pages.glossary import WORDS, Word
 from observing_monitor.pages.tables import Table, TableColumn
-from observing_monitor.settings.headlines import Headline
+from observing_monitor.settings.headlines import Headline, over_nights
 from observing_monitor.settings.traits import reports_files, source_classes
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Fault, Silent
+    from observing_monitor.storage.index import Fault, LeftOut, Silent, SourceRows
+
+
+NOT_COUNTED = "not counted"
 
 
 class SourceCell(NamedTuple):
@@ -51,13 +54,22 @@ def described_headlines(
     names = sorted(words, key=lambda name: name == "completeness")
     of_files = {c.name for c in columns.NIGHTS} if reports_files(stream) else set()
     chosen = [words[name] for name in names if name not in of_files]
-    return [_headline(word, units, aggregates.get(word.name, "")) for word in chosen]
+    return [
+        _headline(word, units, aggregates.get(word.name, ""), over_nights(stream, word.name))
+        for word in chosen
+    ]
 
 
-def _headline(word: Word, units: Mapping[str, str], aggregate: str) -> Headline:
+def _headline(word: Word, units: Mapping[str, str], aggregate: str, of_nights: str) -> Headline:
     """Return a headline; its label names the aggregate, if any."""
     label = f"{word.label}, {aggregate}" if aggregate else word.label
-    return Headline(word.name, label, word.meaning, units.get(word.name, ""), word.anchor)
+    unit = units.get(word.name, "")
+    return Headline(word.name, label, word.meaning, unit, word.anchor, of_nights)
+
+
+def over_nights_label(label: str, how: str) -> str:
+    """Return a heading such as "Files, sum"."""
+    return label if label.endswith(f", {how}") else f"{label}, {how}"
 
 
 def headline_text(value: float | None, headline: Headline) -> str:
@@ -112,6 +124,38 @@ def sources_table(stream: Stream, faults: Mapping[str, Fault] | Mapping[str, Sil
             ),
         ],
         "Sources; times in UTC",
+    )
+
+
+def rows_table(
+    stream: Stream, rows: Mapping[str, SourceRows], faults: Mapping[str, Fault]
+) -> Table:
+    """Return the table of rows read by the sources."""
+    words, names = WORDS["row"], [source.name for source in stream.sources]
+    found = [rows.get(name) for name in names]
+    # a source that never answered may count its rows or not
+    unknown = [NOTHING if faults.get(name) else NOT_COUNTED for name in names]
+    read = [unknown[at] if one is None else count(one["n_read"]) for at, one in enumerate(found)]
+    used = ["" if one is None else count(one["n_read"] - one["n_left_out"]) for one in found]
+    left_out = ["" if one is None else count(one["n_left_out"]) for one in found]
+    examples = [_examples(one["examples"]) if one else "" for one in found]
+    return Table(
+        [
+            TableColumn(words["name"], names, is_foreign=True),
+            TableColumn(words["n_read"], read, "num"),
+            TableColumn(words["n_used"], used, "num"),
+            TableColumn(words["n_left_out"], left_out, "num"),
+            TableColumn(words["examples"], examples, "path", is_foreign=True),
+        ],
+        "Rows that the sources read",
+    )
+
+
+def _examples(examples: Iterable[LeftOut]) -> str:
+    """Return the first rows left out as text."""
+    return "; ".join(
+        f"{place} {where}: {reason}" if where else f"{place}: {reason}"
+        for place, where, reason in examples
     )
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from observing_monitor.collecting.rows import restore_rows
 from observing_monitor.feeds.atom import newest
 from observing_monitor.model.digest import short_fingerprint
 from observing_monitor.model.nights import parse_night
 from observing_monitor.pages.assets import sweep_assets
 from observing_monitor.pages.frame import write_assets
 from observing_monitor.pages.publish_nights import NightsPublisher, Progress
-from observing_monitor.pages.published import Published
+from observing_monitor.pages.published import Collected, Published
 from observing_monitor.pages.redirects import publish_redirects
 from observing_monitor.pages.site import publish_glossary, publish_site
 from observing_monitor.pages.stream import publish_stream
@@ -25,7 +26,7 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from observing_monitor.feeds.site_status import NightChange, Status
     from observing_monitor.pages.frame import Site
@@ -45,8 +46,7 @@ def publish(
     executor: Workers | None = None,
     progress: Progress | None = None,
     deadline: Deadline = NEVER,
-    indexes: Mapping[str, Index] | None = None,
-    read_at: Mapping[str, datetime.datetime] | None = None,
+    collected: Collected | None = None,
 ) -> Published:
     """Write every page of a site that is not current.
 
@@ -60,10 +60,8 @@ def publish(
         Called with each `NightDone`.
     deadline : Deadline
         After it, each stream gets the page of its newest night and the pages over its nights.
-    indexes : mapping, optional
-        stream -> the index that `collect` brought up to date and did not write.
-    read_at : mapping, optional
-        stream -> when its sources were last read; by default `now`.
+    collected : Collected, optional
+        What the run has collected; nothing by default.
 
     Raises
     ------
@@ -71,17 +69,15 @@ def publish(
         If a page cannot be written.
     """
     write_assets(site)
-    indexes = dict(indexes or {})
+    collected = collected or Collected()
     nights: list[NightsPublished] = []
     streams: list[StreamPublished] = []
     news: list[NightChange] = []
     pages: dict[str, dict[str, str]] = {}
     for stream in site.streams:
-        index = indexes.get(stream.name) or Store(site.output, stream.name).read_index()
-        looked_at = now if read_at is None else read_at.get(stream.name)
-        publisher = NightsPublisher(
-            site, stream, index, now, executor, progress, deadline, looked_at
-        )
+        index = collected.indexes.get(stream.name) or _read_index(site, stream, now)
+        publisher = NightsPublisher(site, stream, index, now, executor, progress, deadline)
+        publisher.note_looks(collected)
         of_nights, of_stream = _publish_stream(publisher)
         nights.append(of_nights)
         streams.append(of_stream)
@@ -96,6 +92,14 @@ def publish(
         [problem for done in nights for problem in done.problems],
         pages,
     )
+
+
+def _read_index(site: Site, stream: Stream, now: datetime.datetime) -> Index:
+    """Return the index of a stream that was not collected."""
+    store = Store(site.output, stream.name)
+    index = store.read_index()
+    restore_rows(index, stream, store, now)
+    return index
 
 
 def _publish_site(
@@ -120,7 +124,7 @@ def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, Stream
         of_nights = publisher.publish()
         before = [index.get(name) for name in OF_STREAM]
         of_stream = publish_stream(site, _newest_version(stream, index), index, publisher.now)
-        publish_redirects(site, stream, index)
+        publish_redirects(site, stream, index, publisher.looked_at is None)
         is_changed = of_nights.is_changed or before != [index.get(name) for name in OF_STREAM]
     finally:
         if is_changed:  # once only: the index of ten years is large

@@ -20,12 +20,13 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import Any
 
     from observing_monitor.judging.usual_flows import UsualFlow
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.night_job import NightJob
+    from observing_monitor.pages.published import Collected
     from observing_monitor.processes.timelimit import Deadline
     from observing_monitor.processes.workers import Workers
     from observing_monitor.settings.stream import Stream
@@ -52,11 +53,18 @@ class NightsPublisher:
     executor: Workers | None = None
     progress: Progress | None = None
     deadline: Deadline = NEVER
-    looked_at: datetime.datetime | None = None  # when the sources were last read
+    read_at: datetime.datetime | None = None  # when the sources were last read
+    looked_at: Collection[datetime.date] | None = ()  # nights whose files are compared; None: all
     _names: set[str] = field(default_factory=set, init=False)  # files of the stream's folder
     _failed: set[datetime.date] = field(default_factory=set, init=False)
     _problems: list[str] = field(default_factory=list, init=False)
     _n_pages: int = field(default=0, init=False)
+
+    def note_looks(self, collected: Collected) -> None:
+        """Note when the sources were read, and which files to compare."""
+        read_at, name = collected.read_at, self.stream.name
+        self.read_at = self.now if read_at is None else read_at.get(name)
+        self.looked_at = collected.looked_at.get(name)
 
     def publish(self) -> NightsPublished:
         """Write the pages that are not current, the newest first.
@@ -64,7 +72,9 @@ class NightsPublisher:
         Each new row of the index is noted at once: a run that is killed is resumed.
         """
         self._names = set(self.site.output.names(self.stream.folder))
-        jobs = list(night_jobs(self.site, self.stream, self.index, self.now, self.looked_at))
+        jobs = list(
+            night_jobs(self.site, self.stream, self.index, self.now, self.read_at, self.looked_at)
+        )
         untouched = {job.night for job in jobs if is_untouched(job, self._names)}
         n_closed = self._n_closed(jobs, untouched)
         if n_closed == len(jobs) and self.index.get("is_settled"):

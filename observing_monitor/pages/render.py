@@ -157,7 +157,7 @@ _started: list[Callable[[], dict[str, bytes] | None]] = []
 _compiling = threading.Lock()
 
 _PARTS = "findings numbers queues stages attention metrics images exposures previews files sources"
-_MACROS = "cells charts entries numbers sources status table values words"
+_MACROS = "cells charts entries listed numbers sources status table values words"
 # templates of a night's pages
 OF_NIGHT = [
     *(f"{name}.html" for name in ("base", "neighbours", "night", "exposures")),

@@ -1,6 +1,9 @@
 """Decide which pages must be rewritten, by their fingerprints.
 
-A page is current if it exists and the index holds its fingerprint. The fingerprint covers
+A page is current if it is on disk as it was written, and both the index and the list of our files
+(`storage.ownership`) hold its fingerprint: another output of the same store has its own list. Files
+are compared for the nights that a run looks at, and for all by `publish` and `--full`. The
+fingerprint covers
 everything that the page is made of, except what a table in this module, or WITHOUT_EFFECT of the
 settings, excludes with a reason. A new field is therefore part of it by default: nobody can forget
 it. The clock is never part of it. Time alone changes a night when a pending file turns missing;
@@ -22,10 +25,17 @@ from observing_monitor.judging.keys import (
     issues_key,
     neighbours_key,
 )
+from observing_monitor.judging.left_out import row_findings
 from observing_monitor.judging.quiet import is_as_quiet
 from observing_monitor.judging.usual_flows import usual_flows
 from observing_monitor.model.digest import digest
-from observing_monitor.pages.night_files import endings_of, has_images, usual_endings
+from observing_monitor.pages.night_files import (
+    base_path,
+    endings_of,
+    has_images,
+    is_kept,
+    usual_endings,
+)
 from observing_monitor.pages.night_job import NightJob
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_pruned
@@ -35,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from observing_monitor.model.columns import Summary
+    from observing_monitor.model.finding import Finding
     from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.glossary import WordGroup
@@ -60,9 +71,11 @@ BOOKKEEPING = {
     "strays": "counts that find neighbouring nights; their effect is in `shown`",
     "tables": "`shown` covers it",
     "notes": "`shown` covers it",
+    "without_effect": "its effect is in the findings",
     "silent": "`shown` covers it",
     "happened": "`shown` covers it",
     "is_told": "`shown` covers it",
+    "old_settings": "`shown` covers it",
     "worse": "its effect is in the findings",
     "units": "their effect is in the headlines of the stream's page",
     "aggregates": "their effect is in the headlines of the stream's page",
@@ -153,17 +166,24 @@ def _is_current(job: NightJob, names: Collection[str]) -> bool:
 
 def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
     night = job.night.isoformat()
-    return all(
-        f"{night}{ending}" in names for ending in endings_of(job.row, job.endings)
-    ) and has_images(job, job.row)
+    return (
+        all(f"{night}{ending}" in names for ending in endings_of(job.row, job.endings))
+        and has_images(job, job.row)
+        and is_kept(job, job.row)
+    )
 
 
 def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
-    """True if a night's tables were pruned, and its page was not."""
+    """True if a night's tables were pruned, and its page was not.
+
+    Nothing can make such a page again: it stays unless it is missing or cut.
+    """
+    output, page = job.site.output, f"{base_path(job)}{layout.PAGE}"
     return (
         is_pruned(job.row, TABLES)
         and not is_pruned(job.row, PAGE)
         and layout.night_page(job.night) in names
+        and (not job.is_looked_at or output.is_intact(page) or output.is_whole(page))
     )
 
 
@@ -174,6 +194,8 @@ def made_for(job: NightJob) -> str:
     """
     known = digest(issues_key(job.issues)) if job.issues else ""
     around = f"{job.previous} {job.next} {neighbours_key(job)}"
+    if job.on_rows:
+        known += digest([finding.text for finding in job.on_rows])
     return f"{job.common} {around} {_previews(job, job.row)} {known}"
 
 
@@ -182,15 +204,26 @@ def night_jobs(
     stream: Stream,
     index: Index,
     now: datetime.datetime,
-    looked_at: datetime.datetime | None = None,
+    read_at: datetime.datetime | None = None,
+    looked_at: Collection[datetime.date] | None = (),
 ) -> Iterator[NightJob]:
     """Yield a job for each night of a stream, oldest first.
 
-    The night of `looked_at`, when the sources were last read, may have stopped.
+    Parameters
+    ----------
+    site : Site
+    stream : Stream
+    index : Index
+    now : datetime
+    read_at : datetime, optional
+        When the sources were last read. In the night of this instant, data may have stopped.
+    looked_at : collection of date, optional
+        Nights whose files are compared with what was written; None for all.
     """
-    tonight = stream.rule.night_of(looked_at) if looked_at else None
+    tonight = stream.rule.night_of(read_at) if read_at else None
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
+    newest = max((night for night in nights if night <= stream.rule.night_of(now)), default=None)
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {
         id(version): (common_key(site, version), usual_endings(version))
@@ -214,9 +247,16 @@ def night_jobs(
             neighbours=near.get(night, ()),
             common=common,
             endings=endings,
+            on_rows=_on_rows(index, row) if night == newest else (),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
-            looked_at=looked_at,
+            read_at=read_at,
+            is_looked_at=looked_at is None or night in looked_at,
         )
+
+
+def _on_rows(index: Index, row: IndexRow) -> tuple[Finding, ...]:
+    """Return the findings on rows that sources left out, for the newest night."""
+    return tuple(row_findings(index.get("rows") or {}, row.get("silent") or {}))
 
 
 def stale_nights(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from observing_monitor.model import finding
 from observing_monitor.model.columns import Summary
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.pages.frame import Site
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Fault, Index
+    from observing_monitor.storage.index import Fault, Index, SourceRows
 
 
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
@@ -39,6 +39,7 @@ class State:
     its_since: str  # since when data stopped, if they did, as text
     headlines: list[Headline]
     has_files: bool  # True if a source reports files
+    rows: dict[str, SourceRows]  # of the sources that count them, by name
 
 
 def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetime) -> State:
@@ -70,7 +71,18 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
             stream, _of_newest(index, "units"), _of_newest(index, "aggregates")
         ),
         has_files=reports_files(stream),
+        rows={
+            name: _shown_rows(rows)
+            for name, rows in (index.get("rows") or {}).items()
+            if name in sources
+        },
     )
+
+
+def _shown_rows(rows: SourceRows) -> SourceRows:
+    """Return what pages show of a source's rows."""
+    shown = {name: rows.get(name) for name in ("n_read", "n_left_out", "examples", "since")}
+    return cast("SourceRows", shown)
 
 
 def _alarming(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor.settings.limits import (
     check_limits,
     check_name,
+    read_limits,
     read_night_rule,
     read_position,
     read_previews,
@@ -83,6 +84,7 @@ def build_stream(
         keep_pages_days=described.keep_pages_days,
         keep_tables_days=described.keep_tables_days,
         keep_previews_days=described.keep_previews_days,
+        limits=read_limits(section, described),
     )
 
 

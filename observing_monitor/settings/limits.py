@@ -9,6 +9,7 @@ from observing_monitor.errors import UsageError
 from observing_monitor.model.nights import NightRule, zone_named
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import MAX_LIMIT_S
+from observing_monitor.readers.bounded import Limits
 from observing_monitor.settings.records import PreviewSettings
 from observing_monitor.storage import layout
 
@@ -30,6 +31,7 @@ RESERVED = (
     layout.TEXTFILE,
     layout.STATUS_JSON,
 )
+LEAST_BYTES = 1000  # of a limit: less would leave out ordinary lines
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
@@ -66,6 +68,18 @@ def check_limits(section: Section, described: StreamSettings) -> None:
         if days is not None and days < 1:
             words = "write 1 or more, or leave it out to keep all"
             raise section.error(f"{key}: {days} is no number of nights; {words}")
+
+
+def read_limits(section: Section, described: StreamSettings) -> Limits:
+    """Return the limits of what a stream's sources read."""
+    for key in ("max_line_bytes", "max_record_bytes", "max_unpacked_bytes"):
+        n_bytes = getattr(described, key)
+        if n_bytes < LEAST_BYTES:
+            words = f"write bytes, {LEAST_BYTES:,} or more"
+            raise section.error(f"{key}: {n_bytes:,} is no limit; {words}")
+    return Limits(
+        described.max_line_bytes, described.max_record_bytes, described.max_unpacked_bytes
+    )
 
 
 def check_time_limit(section: Section, seconds: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.processes.timelimit import LIMIT_S
+from observing_monitor.readers.bounded import LIMITS
 
 
 @dataclass
@@ -47,6 +48,11 @@ class StreamSettings:
     )
     transfer_log_zone: str = setting(
         "UTC", "Time zone of the times in `transfer_log`.", example="America/Santiago"
+    )
+    transfer_log_prefix: str = setting(
+        "",
+        "What paths in `transfer_log` have before the path below `storage/`.",
+        example="storage/",
     )
     night_rule: str = setting(
         "UTC-12h",
@@ -95,6 +101,20 @@ class StreamSettings:
         LIMIT_S,
         "Time that a source has to answer one question. A source that takes longer is not asked "
         "again in that run. A source may have its own limit.",
+    )
+    max_line_bytes: int = setting(
+        LIMITS.line_bytes,
+        "A longer line of a table, listing or log is left out, and a note says so.",
+    )
+    max_record_bytes: int = setting(
+        LIMITS.record_bytes,
+        "A longer record of a log, such as one with a traceback, is cut here, and a note says so.",
+    )
+    max_unpacked_bytes: int = setting(
+        LIMITS.unpacked_bytes,
+        "A compressed table, listing or log may hold this much, counted with 64 bytes for each of "
+        "its values. Of a table or listing that holds more, nothing new is read; of a log, the "
+        "beginning. The pages say so.",
     )
     previews: bool | dict[str, Any] = setting(
         False,

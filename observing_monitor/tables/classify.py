@@ -118,7 +118,7 @@ def _classified(
     conditions = {
         "ingested": is_done,
         "gone": ~judged["on_disk"],
-        "ignored": (status == "ignored") | _matches(judged["name"], limits.ignore),
+        "ignored": (status == "ignored") | matches(judged["name"], limits.ignore),
         "not_fits": judged["kind"] != "fits",
         "failed": status.isin(FAILED) | (is_again & ~is_young & ~is_backlog),
         "pending": is_young | is_backlog | (not has_answered),
@@ -211,7 +211,8 @@ def _first_attempts(ingests: DataFrame, rows: NDArray[int64], index: pd.Index[An
     return pd.Series(first.view("datetime64[us]"), index=index).dt.tz_localize("UTC")
 
 
-def _matches(names: Series[str], patterns: Iterable[str]) -> Series[bool]:
+def matches(names: Series[str], patterns: Iterable[str]) -> Series[bool]:
+    """Return True for each name that a pattern fits."""
     matched = pd.Series(False, index=names.index)
     for pattern in patterns:
         matched |= names.map(lambda name, pattern=pattern: fnmatch(name, pattern)).astype(bool)
@@ -240,13 +241,19 @@ def first_errors(judged: DataFrame) -> dict[str, datetime.datetime]:
     return {name: at for name, at in first.items() if at}
 
 
-def count_misdated(judged: DataFrame) -> tuple[int, float]:
-    """Return how many files are dated more than AHEAD_S after they arrived.
+def misdated(judged: DataFrame) -> Series[float]:
+    """Return how many seconds late files are dated.
 
-    Also by how many seconds at most. A clock must be wrong.
+    That is, after they arrived, by path; only those by more than AHEAD_S. A clock must be wrong.
     """
     seconds = (judged["created_at"] - judged["transferred_at"]).dt.total_seconds()
-    seconds = seconds[seconds > AHEAD_S]
+    is_ahead = seconds > AHEAD_S
+    return seconds[is_ahead].set_axis(judged.loc[is_ahead, "file_id"])
+
+
+def count_misdated(judged: DataFrame) -> tuple[int, float]:
+    """Return the number of misdated files, and the largest gap."""
+    seconds = misdated(judged)
     return len(seconds), float(seconds.max()) if len(seconds) else 0.0
 
 

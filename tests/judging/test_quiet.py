@@ -85,9 +85,7 @@ def said(stream, rows, tonight, after_s, **row):
 def job_of(stream, rows, after_s, row=None):
     now = START + datetime.timedelta(seconds=after_s)
     flows = usual_flows(rows, TONIGHT, stream)
-    return NightWork(
-        stream=stream, night=TONIGHT, row=row or {}, now=now, flows=flows, looked_at=now
-    )
+    return NightWork(stream=stream, night=TONIGHT, row=row or {}, now=now, flows=flows, read_at=now)
 
 
 # --- limits --------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def test_until_the_first_fault(camera):
 
 
 def test_a_night_that_stays_empty(camera):
-    """When it is over, it is a night without files; until then nothing is written."""
+    """Over, it is a night without files; nothing is written before."""
     assert camera.run(BEGUN) == 0
     before = times(camera.site)
     assert camera.run(BEGUN + 600) == 0

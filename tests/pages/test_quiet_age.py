@@ -24,7 +24,7 @@ def pages(camera):
 
 
 def text_at(browser, address, place, now, **options):
-    """Return the text of a place on a page, at an instant of the reader's clock."""
+    """Return the text of a place, at an instant of the reader's clock."""
     context = browser.new_context(**options)
     page = context.new_page()
     page.on("pageerror", lambda error: pytest.fail(str(error)))
@@ -39,7 +39,7 @@ def text_at(browser, address, place, now, **options):
     ("minutes", "words"), [(91, "1 h 31 min ago"), (600, "10 h 00 min ago"), (2881, "2 d ago")]
 )
 def test_the_age_grows_with_the_readers_clock(browser, camera, strict, zone, minutes, words):
-    """All pages show the instant in UTC and its age, in any zone, under a strict policy."""
+    """All pages show the instant in UTC and its age, in any zone."""
     said = f"no file since {camera.last_at:%Y-%m-%d %H:%M} UTC; usually one every 30 min ({words})"
     now = camera.last_at + minutes * MINUTE
     with strict(camera.site) as address:

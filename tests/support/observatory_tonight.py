@@ -9,7 +9,7 @@ HOUR = datetime.timedelta(hours=1)
 
 
 def of_tonight():
-    """Return a camera whose last file is two hours old: by default, that is usual."""
+    """Return a camera whose last file is two hours old, as usual."""
     nights = {}
     for n in range(2, 7 * 24):
         at = NOW - n * HOUR

@@ -119,6 +119,21 @@ def sources(text="files", **changed):
     )
 
 
+def rows(text="files"):
+    """The table of rows of a source that left one out."""
+    words = WORDS["row"]
+    return Table(
+        [
+            TableColumn(words["name"], [text], is_foreign=True),
+            TableColumn(words["n_read"], ["1,200"], "num"),
+            TableColumn(words["n_used"], ["1,199"], "num"),
+            TableColumn(words["n_left_out"], ["1"], "num"),
+            TableColumn(words["examples"], [f"line 2: {text}"], "path", is_foreign=True),
+        ],
+        "Rows that the sources read",
+    )
+
+
 def nights(text="14 files failed, 3 are missing"):
     """Return three nights of the index: bad, good and empty."""
     good = dict.fromkeys(("n_failed", "n_missing", "n_error", "n_pending"), 0)
@@ -157,6 +172,7 @@ def stream_page(text="auxTel", has_files=True, has_ingest=True, **changed):
         "years": made.periods([period(text)], "Years"),
         "charts": [chart(text)],
         "sources": sources(text),
+        "rows": rows(text),
         "data": [contexts.Link("nights.json", "nights.json")],
         "has_files": has_files,
         "has_ingest": has_ingest,

@@ -256,6 +256,7 @@ MAPPED = {
     "time_format": "unix",
     "zone": "TAI",
     "statuses": {"ok": "success"},
+    "missing": [-99],
 }
 DATABASE = {"password_env": "PASSWORD", "timeout_s": 5}
 NAMES = r"(?P<exposure>\w+)"
@@ -267,6 +268,7 @@ READING = {
         "name_pattern": NAMES,
         "transfer_log": "rsync.log",
         "transfer_log_zone": "America/Santiago",
+        "transfer_log_prefix": "storage",
     },
     "objects": {
         "skip": ["*.part"],
@@ -298,6 +300,7 @@ READING = {
         "night_pattern": r"(?P<night>\d+)",
         "separator": ";",
         "comment": "%",
+        "missing": [-99],
     },
     "bucket_listing": {},
     "table": {"format": "csv", "separator": ";", "comment": "%", "records": "data", **MAPPED},
@@ -348,7 +351,11 @@ NOT_SWEPT = {
         "query_links": HOW_READ,
         "transfer_log": HOW_READ,
         "transfer_log_zone": HOW_READ,
+        "transfer_log_prefix": HOW_READ,
         "time_limit_s": HOW_READ,
+        "max_line_bytes": HOW_READ,
+        "max_record_bytes": HOW_READ,
+        "max_unpacked_bytes": HOW_READ,
         "previews": "is swept by tests of its own, with real images",
         **dict.fromkeys(("keep_pages_days", "keep_tables_days", "keep_previews_days"), AGE),
         "notify": TOLD,
