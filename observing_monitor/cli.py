@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from observing_monitor.commands.arguments import parse
+from observing_monitor.commands.environment import unknown_variables
 from observing_monitor.commands.exit_codes import INCOMPLETE, LOCKED, STOPPED, USAGE
 from observing_monitor.commands.options import (
     check_options,
@@ -20,7 +21,7 @@ from observing_monitor.commands.options import (
 )
 from observing_monitor.commands.run import locked_run, run_command
 from observing_monitor.commands.surroundings import is_folder_gone, suit_surroundings
-from observing_monitor.errors import LockedError, OutputError, UsageError
+from observing_monitor.errors import ClusterError, LockedError, OutputError, UsageError
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.wording import visible, visible_line
 from observing_monitor.processes.timelimit import leave
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 PROGRAM = "observing_monitor"
+
+log = logging.getLogger(PROGRAM)
 
 
 def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None = None) -> int:
@@ -59,6 +62,9 @@ def main(arguments: Sequence[str] | None = None, now: datetime.datetime | None =
     except (UsageError, OutputError) as error:
         _complain(f"{program}: {error}")
         return USAGE
+    except ClusterError as error:
+        _complain(f"{program}: {error}")
+        return INCOMPLETE
     except BrokenPipeError:  # nobody reads what is printed any more
         return INCOMPLETE
     except OSError:
@@ -91,15 +97,22 @@ def _dispatch(arguments: list[str], now: datetime.datetime) -> int:
     check_sources(options, streams, now)
     nights = {stream.name: nights_of_run(options, stream, now) for stream in streams}
     receivers = receivers_of_file(options.config) if options.config else []
+    unused = unknown_variables(os.environ, options, streams, receivers)
     if command == "check":
         from observing_monitor.commands.check import check_command
 
-        return check_command(options, streams, nights, now, _tell)
+        return check_command(options, streams, nights, now, _tell, unused)
+    for line in unused:
+        log.info("%s", line)
     if command == "notify":
         from observing_monitor.commands.notify import notify_command
 
         return notify_command(options, receivers, now, _tell)
     with locked_run(command, options, streams, receivers, now) as run:
+        if command == "adopt":
+            from observing_monitor.commands.adopt import adopt_command
+
+            return adopt_command(options, run, _tell)
         if command == "prune":
             from observing_monitor.commands.prune import prune_command
 
@@ -108,6 +121,10 @@ def _dispatch(arguments: list[str], now: datetime.datetime) -> int:
             from observing_monitor.commands.import_prototype import import_prototype_command
 
             return import_prototype_command(options, run, _tell)
+        if options.from_scratch and not options.yes:
+            from observing_monitor.commands.from_scratch import show_plan
+
+            return show_plan(options, run, nights, _tell)
         return run_command(command, options, run, nights)
 
 

@@ -3,7 +3,9 @@
     ObservingMonitorError
     ├── UsageError      wrong command line or settings; nothing was done (exit code 2)
     ├── OutputError     the output cannot be written or read; nothing can be done (exit code 2)
+    │   └── ForeignFileError  others wrote a file that is in the way
     ├── LockedError     another run holds the lock of the output (exit code 75)
+    ├── ClusterError    the workers are lost; what they finished is kept (exit code 1)
     ├── StoreError      the tables of one night cannot be read back
     └── SourceError     one source cannot be read; its earlier data are kept
 
@@ -26,8 +28,16 @@ class OutputError(ObservingMonitorError):
     """The output folder cannot be created, written or read."""
 
 
+class ForeignFileError(OutputError):
+    """A file of others is in the way."""
+
+
 class LockedError(ObservingMonitorError):
     """Another run is writing to the same output."""
+
+
+class ClusterError(ObservingMonitorError):
+    """The workers of a cluster are lost; what they finished is kept."""
 
 
 class StoreError(ObservingMonitorError):

@@ -15,6 +15,7 @@ from observing_monitor.collecting.faults import note_sources
 from observing_monitor.collecting.looks import NightTask, silent_sources
 from observing_monitor.collecting.night import collect_night
 from observing_monitor.collecting.outcome import Outcome
+from observing_monitor.collecting.rows import note_rows
 from observing_monitor.collecting.sources import (
     AskOptions,
     begin_looks,
@@ -72,6 +73,10 @@ class StreamCollector:
         self._executor = executor
         self._sources = sources
         self._store = Store(output, stream.name)
+        # after `collect`: source -> its places of which nothing is understood
+        self.not_understood: dict[str, str] = {}
+        # after `collect`: lines on sources that have begun to leave out rows
+        self.warnings: list[str] = []
 
     def collect(
         self,
@@ -108,9 +113,26 @@ class StreamCollector:
             if progress:
                 progress(outcome)
         note_sources(index, self.stream, outcomes, nights, self.options.now)
+        looked = {outcome.night.isoformat(): outcome.rows for outcome in outcomes}
+        self.not_understood, self.warnings = note_rows(
+            index, self.stream, self._store, self.options.now, looked
+        )
+        self._log_without_effect(outcomes)
         if is_ours:
             self._store.write_index(index)
         return outcomes
+
+    def _log_without_effect(self, outcomes: list[Outcome]) -> None:
+        """Log each sentence about settings without effect once."""
+        of_sources = [outcome.row.get("without_effect") or {} for outcome in outcomes]
+        lines = {
+            f"{self.stream.name}: {source}: {words}"
+            for found in of_sources
+            for source, sentences in found.items()
+            for words in sentences
+        }
+        for line in sorted(lines):
+            log.info("%s", line)
 
     def _update_row(self, index: Index, outcome: Outcome) -> bool:
         """Update a night's row; return True if it has changed."""
@@ -137,9 +159,16 @@ class StreamCollector:
             if number == 0 or not self.options.deadline.is_over:
                 then = self.stream.at(night)
                 sources = made[id(then)]
-                yield _collect_guarded(
-                    NightTask(then, sources, self._store, night, self.options.now, number == 0)
+                task = NightTask(
+                    then,
+                    sources,
+                    self._store,
+                    night,
+                    self.options.now,
+                    is_newest=number == 0,
+                    from_scratch=self.options.from_scratch,
                 )
+                yield _collect_guarded(task)
         for source in (source for sources in made.values() for source in sources):
             source.end()
 
@@ -160,6 +189,7 @@ class StreamCollector:
                 options.look_at_everything,
                 options.deadline,
                 is_newest=number == 0,
+                from_scratch=options.from_scratch,
             )
             for number, (part, night) in enumerate(zip(parts, nights, strict=True))
         ]
@@ -191,6 +221,7 @@ class WorkerTask(msgspec.Struct, frozen=True):
     look_at_everything: bool
     deadline: Deadline
     is_newest: bool
+    from_scratch: bool
 
     @property
     def key(self) -> tuple[str, datetime.date]:
@@ -214,18 +245,35 @@ def _collect_in_worker(task: WorkerTask) -> tuple[Outcome | None, Any]:
     """
     if task.deadline.is_over and not task.is_newest:
         return None, None
-    key = (task.stream, task.now, task.look_at_everything)
+    key = (task.stream, task.now, task.look_at_everything, task.from_scratch)
     if getattr(_cache, "key", None) != key:
         queue = StartQueue()
-        options = AskOptions(task.now, task.look_at_everything, task.deadline, queue)
+        options = AskOptions(
+            task.now, task.look_at_everything, task.deadline, queue, task.from_scratch
+        )
         _cache.sources, _cache.key = timed_sources(task.stream, options), key
         queue.add(
             task.stream.name,
-            functools.partial(begin_looks, task.stream, _cache.sources, task.output, task.night),
+            functools.partial(
+                begin_looks,
+                task.stream,
+                _cache.sources,
+                task.output,
+                task.night,
+                task.from_scratch,
+            ),
         )
     store = Store(task.output, task.stream.name)
     outcome = _collect_guarded(
-        NightTask(task.stream, _cache.sources, store, task.night, task.now, task.is_newest)
+        NightTask(
+            task.stream,
+            _cache.sources,
+            store,
+            task.night,
+            task.now,
+            is_newest=task.is_newest,
+            from_scratch=task.from_scratch,
+        )
     )
     return outcome, task.output.changes()
 

@@ -24,10 +24,10 @@ def collect_night(task: NightTask) -> Outcome:
     """
     looked = task.store.read_looked(task.night)
     if is_pruned(looked, TABLES):
-        return Outcome(task.night, is_pruned=True)
+        return Outcome(task.night, rows=looked.get("rows") or {}, is_pruned=True)
     looks = look_at_night(task, looked)
     is_whole = task.store.is_whole(task.night, looked.get("sizes"))
-    if not (is_whole and is_unchanged(looks, looked, task.now)):
+    if task.from_scratch or not (is_whole and is_unchanged(looks, looked, task.now)):
         # a run with nothing new does not pay for these imports
         from observing_monitor.collecting.read_night import read_night
 
@@ -36,4 +36,5 @@ def collect_night(task: NightTask) -> Outcome:
         sources = {**looks.known, **looks.states}
         task.store.write_looked(task.night, {**looked, "sources": sources})
     row = cast(Look, {name: looked.get(name) for name in INDEXED})
-    return Outcome(task.night, row=row, problems=looks.problems)
+    rows = looked.get("rows") or {}
+    return Outcome(task.night, row=row, problems=looks.problems, rows=rows)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
 from observing_monitor import __version__
 from observing_monitor.collecting.looks import silent_sources
+from observing_monitor.collecting.old_settings import (
+    count_old_data,
+    derived_with,
+    to_derive_anew,
+)
 from observing_monitor.collecting.outcome import Outcome
+from observing_monitor.collecting.rows import nothing_understood, rows_of
 from observing_monitor.collecting.sources import catch_faults
+from observing_monitor.errors import SourceError
 from observing_monitor.judging.checks import MAX_NOTES
 from observing_monitor.model import columns
 from observing_monitor.model.messages import shortened
@@ -23,8 +30,10 @@ from observing_monitor.settings.traits import attempt_sources
 from observing_monitor.storage.index import Look
 from observing_monitor.tables import changes, cross_night, merge
 from observing_monitor.tables.history import split_history, with_history
+from observing_monitor.tables.rederive import without_derivable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from concurrent.futures import Future
     from typing import Any
 
@@ -32,7 +41,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.collecting.asking import TimedSource
     from observing_monitor.collecting.looks import NightLooks, NightTask
-    from observing_monitor.storage.index import Looked
+    from observing_monitor.storage.index import Looked, PlaceRows
 
 
 log = logging.getLogger(__name__)
@@ -51,7 +60,9 @@ class NightReading:
     looks: NightLooks
     readings: Mapping[str, Reading]  # by source
     problems: Mapping[str, str]  # source -> why it did not answer
+    faults: Mapping[str, str]  # source -> what it could not read, though it answered
     cached: Mapping[str, str]  # source -> digest of its attempts, if these came from the cache
+    rows: Mapping[str, dict[str, PlaceRows]]  # source -> place -> its rows, now or when last read
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,7 @@ class MergedNight:
     """A night's tables before and after it was read."""
 
     before: Tables  # under the files' new names, without imported history
+    old: Mapping[str, Mapping[str, int]]  # source derived anew -> its facts that stay
     current: Tables  # as the sources say now
     after: Tables  # the same, with imported history
     renamed: Mapping[str, str]  # file_id before -> now
@@ -85,16 +97,16 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
     store, night = task.store, task.night
     with helper_threads(2) as threads:
         loading = threads.submit(store.load_whole, night)
-        digests = _cached_digests(looked, looks)
+        digests = {} if task.from_scratch else _cached_digests(looked, looks)
         attempts = {
             name: threads.submit(store.load_attempts, name, digest)
             for name, digest in digests.items()
         }
-        reading = _read_sources(task, looked, looks, digests, attempts)
+        reading = read_sources(task, looked, looks, digests, attempts)
         stored, damaged = loading.result()
         for fault in damaged:
             log.error("%s", fault)
-        merged = _merged(stored, reading)
+        merged = merge_night(stored, reading)
         saving = threads.submit(store.save, night, merged.after)
         # without whole tables, nobody knows what changed
         happened = _changes(reading, merged) if was_whole else looked.get("happened")
@@ -102,18 +114,22 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
         unmatched = cross_night.find_unmatched(merged.after, staged)
         unmatched_digest = store.save_unmatched(night, unmatched)
         tables_digest, sizes = saving.result()
+    derived = derived_with(task, looked, set(reading.readings))
+    faults = {**reading.problems, **reading.faults}
     row: Look = {
         "tables": tables_digest,
         "notes": _notes(reading),
-        "silent": silent_sources(looked, reading.problems, task.now),
+        "without_effect": _without_effect(reading) or None,
+        "silent": silent_sources(looked, faults, task.now),
         "happened": happened,
         "is_told": _is_told(reading, staged),
         "strays": cross_night.count_unmatched(unmatched, staged, unmatched_digest),
+        "old_settings": count_old_data(task, looked, merged.before, merged.old, derived),
     }
     is_changed = any(value != looked.get(name) for name, value in row.items())
     row["changed_at"] = iso_utc(task.now) if is_changed else looked.get("changed_at")
-    _write_looked(reading, row, sizes)
-    return Outcome(night, is_changed, len(merged.after.files), row, reading.problems)
+    _write_looked(reading, row, sizes, derived)
+    return Outcome(night, is_changed, len(merged.after.files), row, faults, reading.rows)
 
 
 def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
@@ -122,7 +138,7 @@ def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
     return {name: digest for name, digest in kept.items() if looks.is_same(name)}
 
 
-def _read_sources(
+def read_sources(
     task: NightTask,
     looked: Looked,
     looks: NightLooks,
@@ -140,25 +156,49 @@ def _read_sources(
     """
     readings: dict[str, Reading] = {}
     problems, cached = dict(looks.problems), dict[str, str]()
+    rows = {
+        source.name: earlier
+        for source in task.sources
+        if (earlier := (looked.get("rows") or {}).get(source.name)) is not None
+    }
     for source in task.sources:
         if source.name in problems:
             continue
         with catch_faults(source, str(task.night), problems):
             loaded = attempts[source.name].result() if source.name in attempts else None
-            if loaded is None:
-                readings[source.name] = source.read(task.night)
-            else:
+            if loaded is not None:
                 readings[source.name] = Reading(attempts=loaded)
                 cached[source.name] = digests[source.name]
-    return NightReading(task, looked, looks, readings, problems, cached)
+                continue
+            one = source.read(task.night)
+            _count(source.name, one, rows)
+            if nothing := nothing_understood(rows.get(source.name, {})):
+                # rows that nobody understands do not mean that there is nothing
+                raise SourceError(nothing)
+            readings[source.name] = one
+    faults = {name: one.fault for name, one in readings.items() if getattr(one, "fault", "")}
+    return NightReading(task, looked, looks, readings, problems, faults, cached, rows)
 
 
-def _merged(stored: Tables, reading: NightReading) -> MergedNight:
+def _count(name: str, reading: Reading, rows: dict[str, dict[str, PlaceRows]]) -> None:
+    """Replace a source's earlier counts by those of a reading."""
+    rows.pop(name, None)
+    # a reading of a source that was written for an earlier version may be a class of its own
+    counts = getattr(reading, "counts", None)
+    if counts is not None:
+        rows[name] = rows_of(counts)
+
+
+def merge_night(stored: Tables, reading: NightReading) -> MergedNight:
     """Merge a night's stored tables with what the sources answered."""
     before, history = split_history(stored)
     before, renamed = _under_new_names(before, reading.readings)
-    current = merge.update(before, reading.readings, silent=set(reading.problems))
-    return MergedNight(before, current, with_history(current, history), renamed)
+    anew = to_derive_anew(reading.task, reading.looked, reading.readings)
+    silent = set(reading.problems)
+    others = merge.sources_of(before) - set(reading.readings) | silent
+    left, old = without_derivable(before, reading.readings, anew, has_others=bool(others))
+    current = merge.update(left, reading.readings, silent=silent)
+    return MergedNight(before, old, current, with_history(current, history), renamed)
 
 
 def _under_new_names(
@@ -177,15 +217,27 @@ def _under_new_names(
 
 
 def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | None:
-    """Return the changes of a night, old and new."""
-    task = reading.task
-    new = changes.compare(
-        merged.before, merged.current, task.stream.last_stage, reading.readings, merged.renamed
-    )
-    asked_before = set(reading.looks.known) & set(reading.readings)
+    """Return the changes of a night, old and new.
+
+    What differs since settings changed is no change of the night.
+    """
+    task, current = reading.task, merged.current
+    same = {name: one for name, one in reading.readings.items() if name not in merged.old}
+    before = _without_files_of(merged.before, merged.old)
+    renamed = {} if merged.old else merged.renamed
+    new = changes.compare(before, current, task.stream.last_stage, same, renamed)
+    asked_before = set(reading.looks.known) & set(same)
     ended = task.stream.rule.bounds(task.night)[1]
-    new |= changes.came_late(merged.before, merged.current, asked_before, ended, task.now)
-    return changes.merged(reading.looked.get("happened"), new, iso_utc(task.now)) or None
+    new |= changes.came_late(merged.before, current, asked_before, ended, task.now)
+    happened = reading.looked.get("happened")
+    if merged.old:
+        happened = changes.of_files(happened, current.files["file_id"])
+    return changes.merged(happened, new, iso_utc(task.now)) or None
+
+
+def _without_files_of(tables: Tables, sources: Collection[str]) -> Tables:
+    """Return tables without the files of some sources."""
+    return replace(tables, files=tables.files[~tables.files["source"].isin(list(sources))])
 
 
 def _notes(reading: NightReading) -> dict[str, list[str]]:
@@ -196,6 +248,19 @@ def _notes(reading: NightReading) -> dict[str, list[str]]:
     earlier = reading.looked.get("notes") or {}
     unread = {*reading.problems, *reading.cached}
     return notes | {name: before for name, before in earlier.items() if name in unread}
+
+
+def _without_effect(reading: NightReading) -> dict[str, list[str]]:
+    """Return sentences about settings without effect, by source."""
+    found = {
+        name: _bounded(sorted(sentences))
+        for name, one in reading.readings.items()
+        # a reading of a source that was written for an earlier version may be a class of its own
+        if (sentences := getattr(one, "without_effect", None))
+    }
+    earlier = reading.looked.get("without_effect") or {}
+    unread = {*reading.problems, *reading.cached}
+    return found | {name: before for name, before in earlier.items() if name in unread}
 
 
 def _bounded(notes: list[str]) -> list[str]:
@@ -248,7 +313,9 @@ def _is_worth_caching(source: TimedSource, reading: Reading) -> bool:
     )
 
 
-def _write_looked(reading: NightReading, row: Look, sizes: dict[str, int]) -> None:
+def _write_looked(
+    reading: NightReading, row: Look, sizes: dict[str, int], derived: dict[str, dict[str, str]]
+) -> None:
     """Write the state of the sources, and the result."""
     looks, problems = reading.looks, reading.problems
     silent = {name: state for name, state in looks.known.items() if name in problems}
@@ -258,8 +325,11 @@ def _write_looked(reading: NightReading, row: Look, sizes: dict[str, int]) -> No
         "version": __version__,
         "keys": looks.keys,
         "kept": {**reading.cached, **_cache_attempts(reading)},
+        "derived": derived,
     }
+    if earlier := {name: state for name, state in looks.earlier.items() if name in problems}:
+        now["earlier"] = earlier
     if reading.looked.get("pruned"):
         now["pruned"] = reading.looked["pruned"]
-    now |= {"sizes": sizes, "sources": {**silent, **answered}, **row}
+    now |= {"sizes": sizes, "sources": {**silent, **answered}, "rows": reading.rows, **row}
     reading.task.store.write_looked(reading.task.night, cast("Looked", now))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING
 
 from observing_monitor.collecting.asking import StartQueue
 from observing_monitor.collecting.sources import AskOptions, begin_nights, timed_sources
 from observing_monitor.commands.answer import FAILED, FINE, ODD, Answer, clock
+from observing_monitor.commands.apart import check_apart
 from observing_monitor.commands.check_output import check_output
 from observing_monitor.commands.check_source import check_source
 from observing_monitor.commands.exit_codes import INCOMPLETE, OK
 from observing_monitor.commands.options import read_known_issues
-from observing_monitor.commands.places import check_alone, check_apart, open_output
+from observing_monitor.commands.places import check_alone, open_output
 from observing_monitor.model.wording import n_of, visible_line
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def check_command(
     nights: dict[str, list[datetime.date]],
     now: datetime.datetime,
     tell: Tell,
+    unused: Sequence[str] = (),
 ) -> int:
     """Check settings, output and sources; return the exit code.
 
@@ -43,9 +46,13 @@ def check_command(
     now : datetime
     tell : callable
         Prints a line.
+    unused : sequence of str, optional
+        Sentences about variables of the environment without effect.
     """
     verdicts = []
-    for name, answer in _answers(options, streams, nights, now, tell):
+    answers = _answers(options, streams, nights, now, tell)
+    of_environment = [("environment", Answer(ODD, list(unused)))] if unused else []
+    for name, answer in itertools.chain(answers, of_environment):
         for line in _lines(name, answer):
             tell(line)
         verdicts.append(answer.verdict)
@@ -64,7 +71,7 @@ def _answers(
     """Yield the name of each thing, and its answer."""
     output = open_output(options) if options.output_dir else None
     if output:
-        check_apart(output, streams)
+        check_apart(options, output, streams)
         check_alone(output, streams)
     found = check_output(output, streams, now)
     tell(f"settings {options.config or 'of the command line'}: {n_of(len(streams), 'stream')}")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.collecting.rows import rows_of
 from observing_monitor.collecting.sources import catch_faults
 from observing_monitor.commands.answer import FAILED, FINE, ODD, Answer, clock, nights_text
+from observing_monitor.judging.left_out import nothing_words
+from observing_monitor.model.wording import n_of
 from observing_monitor.readers.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -49,8 +52,12 @@ def check_source(
     answer = Answer(FINE, [f"{nights_text(known)}; answered in {took_s:.2f} s"])
     pattern = getattr(source.source, "pattern", None)
     if isinstance(pattern, Pattern):
-        answer += Answer(FINE, pattern.remarks())
+        answer += Answer(FINE, pattern.remarks()) + _odd(pattern.old_names())
     return answer + _check_nights(known, nights, stream, tonight) + found
+
+
+def _odd(lines: list[str]) -> Answer:
+    return Answer(ODD if lines else FINE, lines)
 
 
 def _check_nights(
@@ -83,12 +90,47 @@ def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer
     newest = [at for at in latest if at == at]  # NaT is not itself
     at = f", the last at {clock(max(newest))}" if newest else ""
     answer = Answer(FINE, [f"of {night}: {', '.join(counts) or 'no table'}{at}"])
-    answer += _check_times(reading.files, night, stream)
+    answer += _check_times(reading.files, night, stream) + _check_rows(reading)
+    if fault := getattr(reading, "fault", ""):
+        answer += Answer(FAILED, [fault])
+    answer += _odd([*getattr(reading, "without_effect", ()), *_check_ignore(reading.files, stream)])
     if reading.notes:
         answer += Answer(ODD, [f"odd: {note[:300]}" for note in reading.notes[:MAX_NOTES]])
     if len(reading.notes) > MAX_NOTES:
         answer += Answer(ODD, [f"and {len(reading.notes) - MAX_NOTES:,} more odd things"])
     return answer
+
+
+def _check_ignore(files: Any, stream: Stream) -> list[str]:
+    """Return a line if the stream's `ignore` fits every file."""
+    from observing_monitor.tables.classify import matches
+
+    if not stream.ignore or files is None or not len(files):
+        return []
+    if not matches(files["name"], stream.ignore).all():
+        return []
+    return [f"ignore {', '.join(stream.ignore)} fits {n_of(len(files), 'file')}, which is all"]
+
+
+def _check_rows(reading: Any) -> Answer:
+    """Report rows read and left out."""
+    counts = getattr(reading, "counts", None)
+    if counts is None:
+        return Answer(FINE, ["rows: not counted"])
+    places = rows_of(counts)
+    n_read = sum(rows[0] for rows in places.values())
+    n_left_out = sum(rows[1] for rows in places.values())
+    words = f"rows: {n_read:,} read, {n_read - n_left_out:,} understood, {n_left_out:,} left out"
+    if nothing := nothing_words(places):
+        return Answer(FAILED, [words, nothing])
+    if not n_left_out:
+        return Answer(FINE, [words])
+    lines = [
+        f"left out: {place} {where}: {reason}"
+        for place, (_, _, examples) in places.items()
+        for where, reason in examples
+    ]
+    return Answer(ODD, [words, *lines[:MAX_NOTES]])
 
 
 def _check_times(files: Any, night: datetime.date, stream: Stream) -> Answer:

@@ -10,6 +10,7 @@ from observing_monitor.commands.arguments import ONE_STREAM
 from observing_monitor.errors import UsageError
 from observing_monitor.model.nights import ONE_DAY, nights_between
 from observing_monitor.pages import render
+from observing_monitor.processes.machine import MAX_JOBS
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.settings.read import stream_of_flags, streams_of_file
 from observing_monitor.settings.toml import folder_of
@@ -30,14 +31,19 @@ LONG_COMMANDS = ("rebuild", "import-prototype")  # they work on a history
 
 def check_options(options: argparse.Namespace, command: str) -> None:
     """Raise UsageError if an option is impossible for a command."""
-    if options.jobs is not None and options.jobs < 1:
-        raise UsageError(f"--jobs {options.jobs} is no number of processes; give 1 or more")
+    if options.jobs is not None and not 1 <= options.jobs <= MAX_JOBS:
+        words = f"is no number of processes; give 1 or more, and {MAX_JOBS:,} at most"
+        raise UsageError(f"--jobs {options.jobs} {words}")
     if options.max_run_s is not None and not options.max_run_s > 0:
         words = "is no length of a run; give seconds, more than 0"
         raise UsageError(f"--max_run_s {options.max_run_s:g} {words}")
+    if options.from_scratch and command != "rebuild":
+        raise UsageError(f"--from-scratch is for rebuild, not for {command}; leave it out")
     if options.site_url and not re.match(r"https?://[^\s/?#]+[^\s?#]*$", options.site_url):
         words = "is no address; write one such as https://example.org/nights/"
         raise UsageError(f"--site_url {options.site_url!r} {words}")
+    if options.all and command != "publish":
+        raise UsageError(f"--all is for publish, not for {command}; leave it out")
     if command == "import-prototype" and options.database is None:
         words = "it names the prototype's observing_monitor.sqlite3"
         raise UsageError(f"--database is not given; {words}")

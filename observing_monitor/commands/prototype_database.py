@@ -32,10 +32,10 @@ from observing_monitor.commands.prototype_values import Row, read_instant
 from observing_monitor.errors import SourceError
 from observing_monitor.model.messages import os_error_text, shortened
 from observing_monitor.model.nights import YEARS, night_named
-from observing_monitor.pages.redirects import DATABASE
 from observing_monitor.readers import sqlite
 from observing_monitor.readers.fault_words import sqlite_words
 from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.storage.layout import PROTOTYPE_DATABASE as DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -192,6 +192,8 @@ def _note(store: Store, night: datetime.date, row: IndexRow, pruned: dict[str, s
             "schema_version": columns.SCHEMA_VERSION,
             "pruned": pruned,
             "row": cast(IndexRow, kept),
+            # a run that looks at the night still knows what its sources left out
+            "rows": looked.get("rows") or {},
         }
     store.write_looked(night, looked)
     store.note(night, row)

@@ -25,8 +25,8 @@ NO_COUNTS = {"nights": 0, "changed": 0, "pages": 0}
 
 def end_run(command: str, options: argparse.Namespace, run: SiteRun) -> int:
     """Log a run's problems and line; return the exit code."""
-    for problem in run.problems:
-        log.warning("%s", problem)
+    for line in [*run.problems, *run.warnings]:
+        log.warning("%s", line)
     counts = {"nights": run.n_looked, "changed": run.n_changed, "pages": run.n_pages}
     code = INCOMPLETE if run.problems else OK
     line = run_line(command, run.now, run.seconds, counts, len(run.problems), code)

@@ -10,7 +10,7 @@ import msgspec
 
 from observing_monitor.model.nights import NightRule, iso_utc, parse_utc
 from observing_monitor.storage import layout
-from observing_monitor.storage.index import Fault
+from observing_monitor.storage.index import Fault, SourceRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Status(msgspec.Struct, frozen=True):
     site: str  # title of the site
     stream: str
     title: str
-    status: str  # normal, warning, error
+    status: str  # none, normal, warning, error
     info: str  # what is wrong; "" if nothing is
     trouble: str = ""  # the worst of it
     night: str = ""  # the newest night; "" if there is none
@@ -39,6 +39,7 @@ class Status(msgspec.Struct, frozen=True):
     rule: NightRule = NightRule()
     silent: Mapping[str, Fault] = {}  # by source
     sources: Sequence[tuple[str, str]] = ()  # name and kind
+    rows: Mapping[str, SourceRows] = {}  # of the sources that count them, by name
 
 
 class NightChange(msgspec.Struct, frozen=True):

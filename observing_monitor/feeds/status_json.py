@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from observing_monitor.feeds.site_status import Status
+    from observing_monitor.storage.index import SourceRows
     from observing_monitor.storage.output import Output
 
 
@@ -64,6 +65,7 @@ def _stream(status: Status, heartbeat: Mapping[str, Any]) -> dict[str, Any]:
                 "answered_at": (answered.get(name) or {}).get("answered_at"),
                 "silent_since": silent.get("since"),
                 "problem": silent.get("problem"),
+                "rows": _rows(status.rows.get(name)),
             }
         )
     return {
@@ -74,4 +76,20 @@ def _stream(status: Status, heartbeat: Mapping[str, Any]) -> dict[str, Any]:
         "read_at": beat.get("read_at"),
         "latest": status.latest,
         "sources": sources,
+    }
+
+
+def _rows(rows: SourceRows | None) -> dict[str, Any] | None:
+    """Return the rows of a source, None if it does not count them."""
+    if rows is None:
+        return None
+    return {
+        "n_read": rows["n_read"],
+        "n_used": rows["n_read"] - rows["n_left_out"],
+        "n_left_out": rows["n_left_out"],
+        "left_out_since": rows.get("since"),
+        "examples": [
+            {"place": place, "where": where, "reason": reason}
+            for place, where, reason in rows["examples"]
+        ],
     }

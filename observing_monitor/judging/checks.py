@@ -22,7 +22,7 @@ from observing_monitor.model.finding import (
     worst_first,
 )
 from observing_monitor.model.wording import address, n_of, percent, seconds
-from observing_monitor.storage.index import Silent
+from observing_monitor.storage.index import OldData, Silent
 from observing_monitor.tables.cross_night import CrossNightFiles
 
 if TYPE_CHECKING:
@@ -53,8 +53,12 @@ class Night:
         By the names of `columns.NIGHTS`.
     silent : mapping
         Source -> its problem, and since when.
+    old_settings : mapping
+        Source -> numbers of its data that were derived under settings that changed since.
     notes : mapping
         Source -> sentences.
+    without_effect : mapping
+        Source, or "" for the stream's settings -> sentences about settings without effect.
     has_answered : bool
         True if the source of the last stage has ever answered for this night.
     delay_warning_s : float or None
@@ -79,11 +83,15 @@ class Night:
         Class -> when its first file failed or arrived, such as `2020-02-13 03:12`.
     zeros : tuple of str
         Names of the files of which every pixel is 0.
+    stopped : tuple of Finding
+        From `stopped.stopped_findings`.
     """
 
     summary: Mapping[str, Any]
     silent: Mapping[str, Silent] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    old_settings: Mapping[str, OldData] = field(default_factory=dict)
+    without_effect: Mapping[str, Sequence[str]] = field(default_factory=dict)
     has_answered: bool = True
     delay_warning_s: float | None = None
     file_sources: str = ""
@@ -98,6 +106,7 @@ class Night:
     known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     since: Mapping[str, str] = field(default_factory=dict)
     zeros: tuple[str, ...] = ()
+    stopped: tuple[Finding, ...] = ()
 
 
 def listed(found: Finding, label: str, rows: tuple[Row, ...], n_rows: int) -> Finding:
@@ -117,6 +126,11 @@ def silence_words(source: str, silent: Fault | Silent) -> str:
     """Return the finding's text about a source that does not answer."""
     since = silent["since"][:16].replace("T", " ")
     return f"{source} could not be read since {since} UTC: {silent['problem']}"
+
+
+def check_stopped(night: Night) -> Iterable[Finding]:
+    """Check that files still come, and still pass each stage."""
+    yield from night.stopped
 
 
 def check_classes(night: Night) -> Iterable[Finding]:
@@ -246,6 +260,14 @@ def check_notes(night: Night) -> Iterable[Finding]:
         )
 
 
+def check_settings(night: Night) -> Iterable[Finding]:
+    """Check that every setting has an effect."""
+    for source, sentences in night.without_effect.items():
+        for words in sentences[:MAX_NAMED]:
+            text = f"{source}: {words}" if source else words
+            yield Finding("warning", text, "#sources" if source else "", source)
+
+
 def check_zeros(night: Night) -> Iterable[Finding]:
     """Check that no file is full of zeros, as far as previews read them."""
     if night.zeros:
@@ -319,18 +341,36 @@ def report_removed(night: Night) -> Iterable[Finding]:
         )
 
 
+def report_old_settings(night: Night) -> Iterable[Finding]:
+    """Report data derived under old settings; this is no fault."""
+    for source, old in night.old_settings.items():
+        counts = {
+            "file": old.get("files", 0),
+            "arrival": old.get("arrivals", 0),
+            "attempt": old.get("attempts", 0),
+            "value": old.get("values", 0),
+        }
+        named = " and ".join(n_of(n, word) for word, n in counts.items() if n)
+        verb = "was" if sum(counts.values()) == 1 else "were"
+        words = f"{named} of {source} {verb} derived under old settings, and can't be read again"
+        yield Finding("normal", words, "#sources", source)
+
+
 CHECKS = (
     check_silence,
+    check_stopped,
     check_classes,
     check_lost,
     check_delay,
     check_usual,
     check_clocks,
     check_notes,
+    check_settings,
     check_zeros,
     report_changes,
     report_cross_night,
     report_removed,
+    report_old_settings,
     report_pending,
     report_repeated,
 )

@@ -39,6 +39,8 @@ class Finding:
     node: str = ""
     anchor: str = ""
     acknowledged: str = ""
+    # ISO 8601 instant in UTC since when it holds: a script shows the age
+    since: str = ""
 
 
 class Row(NamedTuple):
@@ -81,16 +83,23 @@ def plain(finding: Finding) -> dict[str, Any]:
 # the type of a setting that names a level; a test compares it with LEVELS
 Level = Literal["normal", "warning", "error"]
 LEVELS = tuple(column.name for column in columns.LEVELS)  # the worst last
+# the status of a night that has just begun; no finding has it
+NONE = columns.NOTHING_YET.name
 
 
-def rank(level: str) -> int:
-    """Return a level as a number, 0 for normal."""
-    return LEVELS.index(level)
+def rank(status: str) -> int:
+    """Return a status as a number: −1 for none, 0 for normal."""
+    return -1 if status == NONE else LEVELS.index(status)
 
 
-def worst(levels: Iterable[str]) -> str:
-    """Return the worst of some levels; normal if there are none."""
-    return max(levels, key=rank, default="normal")
+def is_alarming(status: str) -> bool:
+    """True for a warning or an error."""
+    return rank(status) > 0
+
+
+def worst(statuses: Iterable[str]) -> str:
+    """Return the worst of some statuses; normal if there are none."""
+    return max(statuses, key=rank, default="normal")
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -57,6 +57,9 @@ FORMS = {
     "detector": ("detector", "sensor", "sensor2"),
 }
 
+# Names that groups of a pattern of the settings had, and that are still read -> today's.
+OLD_GROUPS = {old: fact for fact, forms in FORMS.items() for old in forms if old != fact}
+
 
 def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
     """Return a regular expression of the settings, compiled.

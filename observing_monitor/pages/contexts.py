@@ -33,7 +33,7 @@ class Frame(msgspec.Struct):
 
     title: str
     root: str  # way from the page to the site's root: "" or "../"
-    status: str  # normal, warning or error; "" if the page is about no night
+    status: str  # none, normal, warning or error; "" if the page is about no night
     info: str  # what is wrong
     version: str  # of this program
     stream: str  # "" on pages of the site
@@ -55,7 +55,7 @@ class Day(msgspec.Struct):
 
     number: int  # of the month
     href: str  # "" if the night has no page
-    status: str  # normal, warning, error or, if all is well and there is no file, empty
+    status: str  # as of a night or, if all is well and there is no file, empty
     word: str  # the status as the square shows it
     words: str  # the status and what is wrong
 
@@ -105,6 +105,7 @@ class StreamCard(msgspec.Struct):
     status: str
     info: str
     trouble: str  # the worst problem
+    trouble_since: str  # since when data stopped, if that is the problem
     trouble_href: str  # where that is explained
     latest: LatestNight | None
     nights: Table  # the recent ones, newest first
@@ -135,6 +136,7 @@ class StreamPage(msgspec.Struct):
     """`index.html` of one stream."""
 
     frame: Frame
+    since: str  # since when data stopped, if that is the worst problem
     site: Link | None  # page of the site; None if there is only one stream
     rule: str  # when nights begin and end
     stage: str  # the last stage, which "ingested" means
@@ -144,6 +146,7 @@ class StreamPage(msgspec.Struct):
     years: Table  # newest first
     charts: list[Chart]  # over the nights, oldest first
     sources: Table
+    rows: Table  # that the sources read and left out
     data: list[Link]  # nights.json, nights.csv
     has_files: bool  # True if a source reports files
     has_ingest: bool  # True if a stage comes after arrival
@@ -272,6 +275,7 @@ class NightPage(OfNight):
     n_exposed: int
     exposures: str  # page that has all exposures; "" if this one has
     has_files: bool  # True if a source of the stream reports files
+    is_unread: bool  # True if a source of the stream could not be read
     stages: Table  # empty if there is only one stage
     failures: list[StageFailures]
     queues: list[Queue]

@@ -50,9 +50,10 @@ _GLOSSARY = (
     (
         "status",
         "Status",
-        "A night has the status of its worst finding. A stream has the worst status of its two "
-        "newest nights and its sources. The site has the worst status of its streams.",
-        columns.LEVELS,
+        "A night has the status of its worst finding, or none until its first data. A stream has "
+        "the worst status of its two newest nights and its sources. The site has the worst status "
+        "of its streams.",
+        columns.STATUS_WORDS,
     ),
     (
         "class",
@@ -77,6 +78,7 @@ _GLOSSARY = (
     ("attempt", "Outcomes of an attempt", "", _OUTCOMES),
     ("number", "Metrics", "", columns.NUMBERS),
     ("source", "Sources", "", columns.SOURCES),
+    ("row", "Rows of sources", "", columns.ROWS),
 )
 
 

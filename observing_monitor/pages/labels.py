@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
-from observing_monitor.model.wording import percent, quantity
+from observing_monitor.model.wording import NOTHING, count, percent, quantity
 from observing_monitor.pages.glossary import WORDS, Word
 from observing_monitor.pages.tables import Table, TableColumn
 from observing_monitor.settings.headlines import Headline, over_nights
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from observing_monitor.settings.stream import Stream
-    from observing_monitor.storage.index import Fault, Silent
+    from observing_monitor.storage.index import Fault, LeftOut, Silent, SourceRows
+
+
+NOT_COUNTED = "not counted"
 
 
 class SourceCell(NamedTuple):
@@ -121,6 +124,38 @@ def sources_table(stream: Stream, faults: Mapping[str, Fault] | Mapping[str, Sil
             ),
         ],
         "Sources; times in UTC",
+    )
+
+
+def rows_table(
+    stream: Stream, rows: Mapping[str, SourceRows], faults: Mapping[str, Fault]
+) -> Table:
+    """Return the table of rows read by the sources."""
+    words, names = WORDS["row"], [source.name for source in stream.sources]
+    found = [rows.get(name) for name in names]
+    # a source that never answered may count its rows or not
+    unknown = [NOTHING if faults.get(name) else NOT_COUNTED for name in names]
+    read = [unknown[at] if one is None else count(one["n_read"]) for at, one in enumerate(found)]
+    used = ["" if one is None else count(one["n_read"] - one["n_left_out"]) for one in found]
+    left_out = ["" if one is None else count(one["n_left_out"]) for one in found]
+    examples = [_examples(one["examples"]) if one else "" for one in found]
+    return Table(
+        [
+            TableColumn(words["name"], names, is_foreign=True),
+            TableColumn(words["n_read"], read, "num"),
+            TableColumn(words["n_used"], used, "num"),
+            TableColumn(words["n_left_out"], left_out, "num"),
+            TableColumn(words["examples"], examples, "path", is_foreign=True),
+        ],
+        "Rows that the sources read",
+    )
+
+
+def _examples(examples: Iterable[LeftOut]) -> str:
+    """Return the first rows left out as text."""
+    return "; ".join(
+        f"{place} {where}: {reason}" if where else f"{place}: {reason}"
+        for place, where, reason in examples
     )
 
 

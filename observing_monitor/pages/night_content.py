@@ -23,11 +23,18 @@ if TYPE_CHECKING:
     from observing_monitor.tables.stages import SourceQueue, Stage
 
 
+# of a night's JSON file: the stored tables, and the CSV of all files, have everything
+MAX_ROWS = 20_000  # rows of one list
+SHORT_TEXT = 1000  # characters that every text may have
+MAX_TEXT = 100_000  # characters of one text
+MAX_TEXTS = 20_000_000  # characters of all long texts
+
+
 @dataclass(frozen=True)
 class NightContent:
     """Content of a night, made from its tables.
 
-    Its data have all of it, its page as much as there is room for.
+    Its page and its data have as much of it as there is room for.
     """
 
     stage_names: list[str]  # stages that the night has attempts of, but those of every table
@@ -78,28 +85,72 @@ def _queues(stream: Stream) -> list[tuple[str, str]]:
 
 
 def night_json(night: JudgedNight, content: NightContent, images: Iterable[Image]) -> str:
-    """Return the text of a night's JSON file."""
-    row = night.row
+    """Return the text of a night's JSON file.
+
+    Long lists and messages are cut; `left_out` then counts what is missing.
+    """
+    row, bounds = night.row, Bounds()
     data = {
         "stream": night.job.stream.name,
         **row["summary"],
-        "findings": row["findings"],
+        "findings": bounds.first("findings", row["findings"]),
         "stages": [
-            instants_as_text(stage) | {"failures": _as_text(stage["failures"])}
+            instants_as_text(stage) | {"failures": bounds.rows("failures", stage["failures"])}
             for stage in content.stages
         ],
         "queues": [
-            queue | {part: _as_text(queue[part]) for part in ("waiting", "errors")}
+            queue | {part: bounds.rows(part, queue[part]) for part in ("waiting", "errors")}
             for queue in content.queues
         ],
-        "attention": _as_text(content.attention),
-        "metrics": _as_text(content.latest),
+        "attention": bounds.rows("attention", content.attention),
+        "metrics": bounds.rows("metrics", content.latest),
         "images": [
             {"name": image.name, "node": image.node, "href": image.href} for image in images
         ],
     }
+    if bounds.left_out:
+        data["left_out"] = bounds.left_out
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
-def _as_text(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [instants_as_text(row) for row in rows]
+class Bounds:
+    """Cuts the lists and messages of a night's JSON file.
+
+    Attributes
+    ----------
+    left_out
+        Name of a list -> how many of its rows are missing; `characters` -> how many characters
+        of long texts.
+    """
+
+    def __init__(self) -> None:
+        self.left_out: dict[str, int] = {}
+        self._room = MAX_TEXTS
+
+    def first(self, name: str, rows: Sequence[Any]) -> Sequence[Any]:
+        """Return the first rows of a list."""
+        self._count(name, len(rows) - MAX_ROWS)
+        return rows[:MAX_ROWS]
+
+    def rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the first rows of a list, with instants as text."""
+        return [
+            {key: self._text(value) for key, value in instants_as_text(row).items()}
+            for row in self.first(name, rows)
+        ]
+
+    def _text(self, value: Any) -> Any:
+        """Return a value; a long text is cut, by less while there is room."""
+        if not isinstance(value, str) or len(value) <= SHORT_TEXT:
+            return value
+        most = min(MAX_TEXT, max(self._room, SHORT_TEXT))
+        self._room -= min(len(value), most)
+        if len(value) <= most:
+            return value
+        n_more = len(value) - most
+        self._count("characters", n_more)
+        return f"{value[:most]}… ({n_more:,} more characters)"
+
+    def _count(self, name: str, number: int) -> None:
+        if number > 0:
+            self.left_out[name] = self.left_out.get(name, 0) + number

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from observing_monitor.judging import left_out
 from observing_monitor.model.digest import with_instants
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import parse_utc
@@ -99,6 +100,7 @@ class NightPages:
             n_exposed=n_exposed,
             exposures=layout.exposures_page(job.night) if n_exposed > MAX_GROUPS else "",
             has_files=has_files,
+            is_unread=bool(row.get("silent")),
             stages=stages_table(content.stages, anchors, around.night),
             failures=shown_failures(content.stages, self._listed_elsewhere(queues)),
             queues=queues,
@@ -241,7 +243,9 @@ def without_dead_ends(page: NightPage) -> NightPage:
 
     def checked(findings: Iterable[Finding]) -> list[Finding]:
         return [
-            finding if finding.href in anchors else replace(finding, href="")
+            finding
+            if finding.href in anchors or finding.href == left_out.PLACE
+            else replace(finding, href="")
             for finding in findings
         ]
 

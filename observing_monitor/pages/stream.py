@@ -17,7 +17,7 @@ from observing_monitor.pages import calendars, periods, render
 from observing_monitor.pages.card import latest_night, stream_card
 from observing_monitor.pages.contexts import Link, StreamPage
 from observing_monitor.pages.frame import page_frame, site_link
-from observing_monitor.pages.labels import sources_table
+from observing_monitor.pages.labels import rows_table, sources_table
 from observing_monitor.pages.nights_data import stream_csv, stream_json, year_csv, year_json
 from observing_monitor.pages.published import StreamPublished
 from observing_monitor.pages.stale import common_key, stream_key, year_key
@@ -28,10 +28,12 @@ from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from observing_monitor.pages.frame import Site
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
+    from observing_monitor.storage.output import Output
 
 
 SHOWN_NIGHTS = 90  # on the stream's page; the pages of the years have all
@@ -65,6 +67,7 @@ def _status(site: Site, stream: Stream, state: State) -> Status:
         latest=latest,
         rule=stream.rule,
         silent=state.silent,
+        rows=state.rows,
         sources=[(source.name, source.kind) for source in stream.sources],
     )
 
@@ -102,7 +105,7 @@ class _Publisher:
                 layout.INDEX_PAGE,
             )
         ]
-        if self.index.get("page") == key and all(map(output.exists, paths)):
+        if self.index.get("page") == key and _are_kept(output, paths, key):
             return 0
         page = self._stream_page(key)
         latest = render.render_latest(_without_fingerprint(page), self.site.assets)
@@ -110,7 +113,7 @@ class _Publisher:
         csv = stream_csv(output, self.stream, oldest_first, state.headlines)
         output.write_changed(to_csv, csv)
         output.write_changed(to_latest, latest)
-        output.write(to_page, render.render_stream(page, self.site.assets))
+        output.write(to_page, render.render_stream(page, self.site.assets), key)
         self.index["page"] = key
         return 1
 
@@ -122,6 +125,7 @@ class _Publisher:
         name = layout.INDEX_PAGE
         return StreamPage(
             frame=page_frame(site, stream, stream.title, state.word, state.info, name, key),
+            since=state.its_since,
             site=site_link(site, stream),
             rule=stream.rule.text,
             stage=stream.last_stage,
@@ -133,6 +137,7 @@ class _Publisher:
                 shown, state.headlines, before[: usual.NIGHTS][::-1], tables.has_ingest
             ),
             sources=sources_table(stream, state.silent),
+            rows=rows_table(stream, state.rows, state.silent),
             data=[Link("JSON", layout.NIGHTS_JSON), Link("CSV", layout.NIGHTS_CSV)],
             has_files=state.has_files,
             has_ingest=tables.has_ingest,
@@ -173,15 +178,21 @@ class _Publisher:
         common, nights = common_key(site, stream), [*year.before, *year.summaries]
         key = year_key(common, self.index, self.state, year.others, nights)
         paths = [self.path(f"{name}{ending}") for ending in layout.YEAR_ENDINGS]
-        if before == key and all(map(site.output.exists, paths)):
+        if before == key and _are_kept(site.output, paths, key):
             return key, False
         months = periods.months(year.summaries, self.state.headlines)
         page = year_page(site, stream, year, self.tables, months, key)
         to_json, to_csv, to_page = paths
         site.output.write_changed(to_json, year_json(stream, name, months[::-1], year.summaries))
         site.output.write_changed(to_csv, year_csv(year.summaries, self.state.headlines))
-        site.output.write(to_page, render.render_year(page, site.assets))
+        site.output.write(to_page, render.render_year(page, site.assets), key)
         return key, True
+
+
+def _are_kept(output: Output, paths: Sequence[str], key: str) -> bool:
+    """True if files, the page last, are as written."""
+    *others, page = paths
+    return output.is_intact(page, key) and all(map(output.is_intact, others))
 
 
 def _which_nights(n_shown: int, n_nights: int) -> str:

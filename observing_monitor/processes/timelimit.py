@@ -142,6 +142,8 @@ def wait_for(answers: Answers[T], limit_s: float) -> T:
         answer, error = answers.get(timeout=max(limit_s, 0))
     except Empty:
         raise TooLateError from None
+    if isinstance(error, SystemExit):  # of the package that the function is from
+        raise RuntimeError("it tried to end the program") from error
     if error is not None:
         raise error
     return answer

@@ -1,4 +1,4 @@
-"""Workers on this machine, or on a Dask cluster.
+"""Workers: processes of this machine, or of a cluster (`cluster`).
 
 Workers write nights, never indexes: a worker that dies costs only the nights that it was working
 on, and these are done again.
@@ -14,10 +14,11 @@ import os
 import signal
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, CancelledError, as_completed
+import time
+from concurrent.futures import BrokenExecutor, CancelledError
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from observing_monitor.errors import UsageError
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.processes.parallel import PR_SET_PDEATHSIG
 from observing_monitor.processes.tuning import skip_last_collection, tune_worker
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 # rounds in which lost tasks are tried together; after that one at a time, so that a task that
 # kills its worker takes no other with it
 MAX_ROUNDS = 2
+WATCH_S = 2.0  # between two looks at the workers of a cluster
 # files of a night that are worth another process: to start one takes as long as to list 10,000
 VERY_MANY = 30_000
 Task = tuple[Any, ...]  # arguments of the function that is called
@@ -70,6 +72,9 @@ class Workers:
         Ends what is left of an executor that lost a worker.
     n_workers : int, optional
         Number of workers, if it is known.
+    watch : callable, optional
+        Looks at the workers every WATCH_S seconds, and after one died. It raises what ends the
+        run.
     """
 
     def __init__(
@@ -78,8 +83,10 @@ class Workers:
         *deaths: type[Exception],
         end: Callable[[], None] | None = None,
         n_workers: int = 0,
+        watch: Callable[[], None] | None = None,
     ) -> None:
         self._make = make
+        self._watch = watch
         self._end = end
         self._n_workers = n_workers
         self._key_of: Callable[[Task], Any] = tuple
@@ -137,7 +144,7 @@ class Workers:
                 if isinstance(error, OSError) and error.errno is not None:
                     log.warning("no worker could start: %s", os_error_text(error))
                 dead.append(task)
-        for future in as_completed(self._pending):
+        for future in self._as_completed():
             task = self._pending.pop(future)
             try:
                 result = future.result()
@@ -148,7 +155,25 @@ class Workers:
             yield result
         return dead
 
+    def _as_completed(self) -> Iterator[Future[Any]]:
+        """Yield pending tasks as they end; watch the workers."""
+        ended: SimpleQueue[Future[Any]] = SimpleQueue()
+        for future in list(self._pending):
+            future.add_done_callback(ended.put)
+        looks_at = time.monotonic() + WATCH_S
+        for _ in range(len(self._pending)):
+            while True:
+                if self._watch and time.monotonic() >= looks_at:
+                    self._watch()
+                    looks_at = time.monotonic() + WATCH_S
+                with contextlib.suppress(Empty):
+                    future = ended.get(timeout=WATCH_S if self._watch else None)
+                    break
+            yield future
+
     def _renew(self) -> None:
+        if self._watch:
+            self._watch()
         if self._end:
             self._end()
         self.stop()
@@ -214,44 +239,3 @@ def _end_with_parent() -> None:
     if parent := parent_process():
         parent.join()
     os._exit(1)
-
-
-@contextlib.contextmanager
-def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
-    """Yield the workers of a Dask cluster.
-
-    They have to see the same folders as this process.
-
-    Parameters
-    ----------
-    address : str
-        Of the scheduler, such as `tcp://host:8786`.
-    timeout_s : float, optional
-        Time for the scheduler to answer.
-
-    Raises
-    ------
-    UsageError
-        Dask is not installed, or no scheduler answers.
-    """
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError as error:
-        words = "pip install 'observing_monitor[dask]'"
-        raise UsageError(f"--scheduler needs Dask, which is not installed; {words}") from error
-    try:
-        client = Client(address, timeout=timeout_s)
-    except (OSError, ValueError) as error:
-        words = "no scheduler answers; start one with: dask scheduler"
-        raise UsageError(f"--scheduler {address}: {words}") from error
-    try:
-        if not client.scheduler_info(n_workers=-1)["workers"]:
-            log.warning("the cluster at %s has no worker yet; waiting for one", address)
-        # KilledWorker: a task's workers died again and again
-        workers = Workers(lambda: client.get_executor(pure=False), KilledWorker)
-        try:
-            yield workers
-        finally:
-            workers.stop()
-    finally:
-        client.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 from observing_monitor.model.messages import error_line, os_error_text
@@ -60,18 +59,3 @@ def yaml_words(error: BaseException) -> str:
     mark: Any = getattr(error, "problem_mark", None)
     where = f" from line {mark.line + 1}, character {mark.column + 1} on" if mark else ""
     return f"is not YAML{where}"
-
-
-def csv_words(error: BaseException) -> str:
-    """Return what is wrong with CSV."""
-    text = str(error)
-    limit = re.search(r"field larger than field limit \((\d+)\)", text)
-    if limit:
-        return f"a cell is longer than {int(limit[1]):,} characters; is a quote never closed?"
-    if "NUL" in text:
-        return "has a NUL character; is it CSV?"
-    if "new-line character" in text:
-        return "has a lone carriage return; is it CSV?"
-    if "unexpected end" in text:
-        return "ends within a quoted cell"
-    return "is it CSV?"

@@ -84,6 +84,8 @@ class Listing:
         Sentences about what could not be read.
     unread
         Paths of the folders that could not be listed.
+    unseen
+        Files that could not be looked at, and why.
     """
 
     def __init__(self) -> None:
@@ -93,13 +95,15 @@ class Listing:
         self.folders: dict[str, int] = {}
         self.notes: list[str] = []
         self.unread: list[str] = []
+        self.unseen: list[tuple[str, str]] = []
         self._paths: list[str] = []
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> Listing:
         """Return the Listing with these `values()`."""
         made = cls()
-        made.parts, numbers, made.beyond, made.folders, made.notes, made.unread = values
+        made.parts, numbers, made.beyond, made.folders, made.notes, *others = values
+        made.unread, made.unseen = others
         made.numbers.frombytes(numbers)
         return made
 
@@ -112,6 +116,7 @@ class Listing:
             self.folders,
             self.notes,
             self.unread,
+            self.unseen,
         )
 
     def __len__(self) -> int:

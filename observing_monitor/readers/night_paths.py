@@ -161,15 +161,44 @@ class TextFiles:
         wild = NIGHT_PLACE.sub("*", self.pattern) if pattern == "*" else pattern
         if not os.path.isdir(self.root or "."):
             raise SourceError(f"{self.root}: no such directory; is its disk mounted?")
-        if glob.has_magic(wild):
-            return sorted(glob.glob(wild, recursive=True))
-        return [wild] if os.path.exists(wild) else []
+        if not glob.has_magic(wild):
+            return [wild] if _is_there(wild) else []
+        found = sorted(glob.glob(wild, recursive=True))
+        if not found:
+            _check_listed(os.path.dirname(wild))
+        return found
 
     def _regex(self) -> re.Pattern[str]:
         """Return a regular expression with a group for each `{night}`."""
         parts = NIGHT_PLACE.sub("\0", self.pattern).split("\0")
         escaped = [re.escape(part).replace(r"\*", ".*").replace(r"\?", ".") for part in parts]
         return re.compile("([^/]+?)".join(escaped))
+
+
+def _is_there(path: str) -> bool:
+    """True if a file is there; SourceError if nobody can say."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return True
+
+
+def _check_listed(pattern: str) -> None:
+    """Raise SourceError if a folder is there that can't be listed.
+
+    glob says nothing of it: its files would seem not to be there.
+    """
+    folders = glob.glob(pattern, recursive=True) if glob.has_magic(pattern) else [pattern or "."]
+    for folder in folders:
+        try:
+            os.scandir(folder).close()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise unreadable(folder, error) from error
 
 
 def _night_in(texts: Sequence[str], forms: Sequence[str]) -> datetime.date | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import names, re2
+from observing_monitor.model.wording import n_of
 from observing_monitor.processes.slow_patterns import LIMIT_S, NAME_S, match_in_process
 
 if TYPE_CHECKING:
@@ -28,9 +29,13 @@ class Pattern:
     ----------
     notes
         Sentences about texts that took too long since `take_notes`.
+    unmatched
+        Sentences about names of which it fits none, since `take_without_effect`.
     """
 
-    def __init__(self, setting: str, pattern: str, *groups: str) -> None:
+    def __init__(
+        self, setting: str, pattern: str, *groups: str, others: Sequence[str] = ()
+    ) -> None:
         """Check the pattern.
 
         Parameters
@@ -41,16 +46,20 @@ class Pattern:
             Of Python's syntax.
         *groups
             Named groups that it must have.
+        others
+            Named groups that it may have.
 
         Raises
         ------
         UsageError
             If the pattern is not valid, or lacks a group.
         """
+        self.known = (*groups, *others)
         self.setting = setting
         self.pattern = pattern
         self.names = tuple(names.named_pattern(setting, pattern, *groups).groupindex)
         self.notes: list[str] = []
+        self.unmatched: list[str] = []
 
     @functools.cached_property
     def _linear(self) -> re2.Linear | str:
@@ -76,16 +85,32 @@ class Pattern:
             f"takes longer and gives up a text after {NAME_S:g} s"
         ]
 
+    def old_names(self) -> list[str]:
+        """Return a sentence per group with an old name."""
+        return [
+            f"{self.setting}: the group {name!r} is now called {new!r}; write (?P<{new}>…)"
+            for name, new in names.OLD_GROUPS.items()
+            if name in self.names and new in self.known and self.pattern != names.RUBIN
+        ]
+
+    def flaws(self) -> list[str]:
+        """Return parts of the pattern without effect."""
+        unknown = [name for name in self.names if name not in {*self.known, *names.OLD_GROUPS}]
+        if not self.known or not unknown:
+            return []
+        groups = "its group" if len(unknown) == 1 else "its groups"
+        words = f"nothing is read from {groups} {', '.join(map(repr, unknown))}"
+        return [f"{self.setting}: {words}; known are {', '.join(self.known)}"]
+
     def take_notes(self) -> list[str]:
         """Return the notes, and forget them."""
         taken, self.notes = self.notes, []
         return taken
 
-    def read_names(self, file_names: Series[str]) -> DataFrame:
-        """Return the facts in each file name, as `model.names.read_names`."""
-        if self.pattern == names.RUBIN:
-            return names.read_names(file_names)
-        return names.read_names(file_names, self.groups(file_names.array))
+    def take_without_effect(self) -> list[str]:
+        """Return what had no effect since the last call."""
+        taken, self.unmatched = self.unmatched, []
+        return [*taken, *self.flaws()]
 
     def groups(self, texts: Any, at_start: bool = False) -> dict[str, Any]:
         """Return the named groups of the first match in each text.
@@ -148,6 +173,33 @@ class Pattern:
             name: pa.array([row and row[at] for row in rows], pa.large_string())
             for at, name in enumerate(self.names)
         }
+
+
+class NamePattern(Pattern):
+    """The setting `name_pattern`, whose groups fill columns of files."""
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__("name_pattern", pattern, others=tuple(names.FORMS))
+
+    def read_names(self, file_names: Series[str]) -> DataFrame:
+        """Return the facts in each file name, as `model.names.read_names`."""
+        if self.pattern == names.RUBIN:
+            return names.read_names(file_names)
+        found = self.groups(file_names.array)
+        has_match = any(len(part) > part.null_count for part in found.values())
+        if found and len(file_names) and not has_match:
+            words = f"fits none of {n_of(len(file_names), 'name')}, such as {file_names.iloc[0]!r}"
+            self.unmatched.append(f"{self.setting} {words}: it fills no column")
+        return names.read_names(file_names, found)
+
+    def flaws(self) -> list[str]:
+        """Return groups without effect, or that there is none."""
+        if self.pattern == names.RUBIN:
+            return []
+        if self.names:
+            return super().flaws()
+        words = "has no named group, so it fills no column; write (?P<seq_num>…) or another of"
+        return [f"{self.setting} {words} {', '.join(self.known)}"]
 
 
 def _by_re2(texts: Any, linear: re2.Linear, at_start: bool) -> dict[str, Any]:

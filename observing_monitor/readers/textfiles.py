@@ -1,41 +1,52 @@
 """Read rows from text files.
 
-CSV, JSON, or one JSON object per line; plain or gzip.
+CSV, JSON, or one JSON object per line; plain or compressed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import gzip
 import io
 import json
 import re
-import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
-from observing_monitor.readers.fault_words import csv_words, json_words
+from observing_monitor.model.reading import Counts
+from observing_monitor.readers.bounded import (
+    LIMITS,
+    Limits,
+    csv_values,
+    json_values,
+    no_values,
+)
+from observing_monitor.readers.compressed import WRITE_WHOLE, decompressed, without_ending
+from observing_monitor.readers.csv_rows import separators_of, split_rows
+from observing_monitor.readers.fault_words import json_words
+from observing_monitor.readers.json_rows import Names, objects_in
 from observing_monitor.readers.plain_files import open_plain, unreadable
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import TextIO
 
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-GZIP_MAGIC = b"\x1f\x8b"
-WRITE_WHOLE = "write it beside and rename it when it is whole"
 
 
 @contextlib.contextmanager
 def opened(
-    path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None
+    path: Path | str,
+    roots: Iterable[str | os.PathLike[str]] | None = None,
+    limits: Limits = LIMITS,
+    *,
+    values: Callable[[bytes], int] = no_values,
+    too_long: list[int] | None = None,
 ) -> Iterator[TextIO]:
-    """Open a text file; gzip is recognised by its content.
+    """Open a text file, plain or compressed, as its content says.
 
     Parameters
     ----------
@@ -43,23 +54,22 @@ def opened(
         The file.
     roots
         The folders that it may lie in, all links resolved; None allows any.
+    limits, values, too_long
+        As for `bounded`.
 
     Raises
     ------
     SourceError
-        If the file can't be read to its end.
+        If the file can't be read to its end, or holds too much.
     """
     try:
-        with open_plain(path, roots) as raw:
-            is_gzip = raw.read(2) == GZIP_MAGIC
-            raw.seek(0)
-            with gzip.open(raw) if is_gzip else contextlib.nullcontext(raw) as data:
-                yield io.TextIOWrapper(
-                    data, encoding="utf-8-sig", errors="backslashreplace", newline=""
-                )
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        words = f"its gzip is cut or broken; {WRITE_WHOLE}"
-        raise SourceError(f"{path}: {words}") from error
+        with (
+            open_plain(path, roots) as raw,
+            decompressed(raw, path, limits, values=values, too_long=too_long) as data,
+        ):
+            yield io.TextIOWrapper(
+                data, encoding="utf-8-sig", errors="backslashreplace", newline=""
+            )
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -82,6 +92,8 @@ class Rows:
         What `numbers` counts: `line` or `row`.
     notes
         Sentences about what was left out, and why.
+    counts
+        The rows of `place`, of all nights, and those left out so far.
     """
 
     place: str
@@ -90,6 +102,25 @@ class Rows:
     numbers: list[int]
     word: str = "line"
     notes: list[str] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+    def leave_out(self, numbers: list[int], reason: str) -> None:
+        """Count rows, given by their numbers, that are left out."""
+        if numbers:
+            self.counts.leave_out(f"{self.word} {numbers[0]}", reason, len(numbers))
+
+    def leave_out_long(self, numbers: list[int], limits: Limits) -> None:
+        """Count and note lines that are left out because they are too long."""
+        if numbers:
+            words = too_long_words(limits)
+            self.counts.n_read += len(numbers)
+            self.leave_out(numbers, words)
+            self.notes.append(f"{self.place} {at(numbers)}: {words}; left out")
+
+
+def too_long_words(limits: Limits) -> str:
+    """Return what is wrong with a line that is too long."""
+    return f"longer than {limits.line_bytes:,} bytes (max_line_bytes)"
 
 
 def at(numbers: list[int], word: str = "line") -> str:
@@ -104,20 +135,32 @@ def read_csv(
     separator: str = ",",
     comment: str = "#",
     roots: Iterable[str | os.PathLike[str]] | None = None,
+    *,
+    usual: str = ",",
+    is_header: Callable[[list[str]], bool] = bool,
+    limits: Limits = LIMITS,
 ) -> Rows:
-    """Return the rows of a CSV file.
+    """Return the rows of a CSV file, or of columns that blanks align.
 
-    A line with too few or too many cells is left out, with a note.
+    A row with too few or too many cells is left out, with a note, and so is one with a quote that
+    is never closed.
 
     Parameters
     ----------
     path
-        The file. Its first line names the columns.
+        The file. Its first line names the columns, or a comment above the rows.
     separator
-        Stands between cells.
+        Stands between cells; " " for columns that blanks align; "" to find out, for which
+        `is_header` is needed.
     comment
         Begins a comment line; "" if there are none.
     roots
+        As for `opened`.
+    usual
+        The separator that is tried first, if `separator` is "".
+    is_header
+        True for names of columns that include those that are needed.
+    limits
         As for `opened`.
 
     Raises
@@ -125,51 +168,35 @@ def read_csv(
     SourceError
         If the file can't be read, or is empty.
     """
-    kept, numbers, header = [], [], None
-    short: list[int] = []
-    long: list[int] = []
-    with opened(path, roots) as text:
-        reader = csv.reader((_bare(line, comment) for line in text), delimiter=separator)
-        try:
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if header is None:
-                    header = [cell.strip() for cell in cells]
-                elif len(cells) != len(header):
-                    (short if len(cells) < len(header) else long).append(reader.line_num)
-                else:
-                    kept.append(tuple(cell.strip() for cell in cells))
-                    numbers.append(reader.line_num)
-        except csv.Error as error:
-            raise SourceError(f"{path}: line {reader.line_num}: {csv_words(error)}") from error
-    if header is None:
+    too_long: list[int] = []
+    with opened(path, roots, limits, values=csv_values, too_long=too_long) as text:
+        lines = list(text)
+    try:
+        table = split_rows(lines, separators_of(separator, usual), comment, is_header)
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from None
+    if table.header is None:
         raise SourceError(f"{path}: is empty; its first line should name its columns")
-    rows = Rows(str(path), header, kept, numbers)
-    for lines, words in (
-        (short, "fewer cells than the header has; was it cut?"),
-        (long, "more cells than the header has"),
-    ):
-        if lines:
-            rows.notes.append(f"{path} {at(lines)}: {words}; left out")
+    rows = Rows(str(path), table.header, table.rows, table.numbers)
+    rows.counts.n_read = len(table.rows) + sum(map(len, table.left_out.values()))
+    for words, numbers in table.left_out.items():
+        rows.leave_out(numbers, words)
+        rows.notes.append(f"{path} {at(numbers)}: {words}; left out")
+    rows.leave_out_long(too_long, limits)
     return rows
 
 
-def _bare(line: str, comment: str) -> str:
-    """Return a line for the CSV reader, empty for a comment.
-
-    The line is kept so that line numbers are right.
-    """
-    return "\n" if comment and line.lstrip().startswith(comment) else line.replace("\0", "�")
-
-
 def read_json(
-    path: Path | str, records: str = "", roots: Iterable[str | os.PathLike[str]] | None = None
+    path: Path | str,
+    records: str = "",
+    roots: Iterable[str | os.PathLike[str]] | None = None,
+    names: Names | None = None,
+    limits: Limits = LIMITS,
 ) -> Rows:
     """Return the rows of a JSON file.
 
-    The file has a list of objects, an object of lists, or a single object, which is one row.
-    Objects inside objects become columns `outer.inner`.
+    `objects_in` says how they may be nested. Objects inside objects become columns
+    `outer.inner`.
 
     Parameters
     ----------
@@ -179,55 +206,65 @@ def read_json(
         Where in the file the rows are, such as `data.items`; "" for the top.
     roots
         As for `opened`.
+    names
+        Names by which the rows are understood.
+    limits
+        As for `opened`.
 
     Raises
     ------
     SourceError
         If the file can't be read, is not JSON, or has no rows there.
     """
-    with opened(path, roots) as text:
+    with opened(path, roots, limits, values=json_values) as text:
         value = _parsed(text.read(), f"{path}: ")
     remedy = "set records to where its rows stand"
     for key in filter(None, records.split(".")):
         if not isinstance(value, dict) or key not in value:
             raise SourceError(f"{path}: has no {records!r}; {remedy}")
         value = value[key]
-    if isinstance(value, dict):
-        value = _objects_in(value)
-    if not isinstance(value, list):
+    objects = objects_in(value, names or Names())
+    if objects is None:
         raise SourceError(f"{path}: holds neither a list nor an object; {remedy}")
-    return _of_objects(str(path), list(enumerate(value, 1)), "row")
+    return _of_objects(str(path), list(enumerate(objects, 1)), "row")
 
 
-def _objects_in(value: dict[str, Any]) -> list[Any]:
-    """Return the objects in a JSON object.
-
-    An object of lists is a table with a column per list. Any other object is one row.
-    """
-    lists = {key: column for key, column in value.items() if isinstance(column, list)}
-    lengths = {len(column) for column in lists.values()}
-    if len(lists) != len(value) or len(lengths) != 1:
-        return [value]
-    return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
-
-
-def read_jsonl(path: Path | str, roots: Iterable[str | os.PathLike[str]] | None = None) -> Rows:
+def read_jsonl(
+    path: Path | str,
+    roots: Iterable[str | os.PathLike[str]] | None = None,
+    names: Names | None = None,
+    limits: Limits = LIMITS,
+) -> Rows:
     """Return the rows of a JSON lines file.
 
-    A line that is not an object is left out, with a note. Parameters and errors are as for
-    `opened`.
+    Each line has an object, or each a list. Another line is left out, with a note. Parameters are
+    as for `read_json`.
+
+    Raises
+    ------
+    SourceError
+        If the file can't be read.
     """
     objects, odd = [], []
-    with opened(path, roots) as text:
+    too_long: list[int] = []
+    with opened(path, roots, limits, values=json_values, too_long=too_long) as text:
         for number, line in enumerate(text, 1):
             if line.strip():
                 try:
                     objects.append((number, _parsed(line, "")))
                 except SourceError:
                     odd.append(number)
+    if objects and all(isinstance(value, list) for _, value in objects):
+        found = objects_in([value for _, value in objects], names or Names()) or []
+        n_header = len(objects) - len(found)
+        numbers = [number for number, _ in objects[n_header:]]
+        objects = list(zip(numbers, found, strict=True))
     rows = _of_objects(str(path), objects, "line")
+    rows.counts.n_read += len(odd)
+    rows.leave_out(odd, "no JSON; was it cut?")
     if odd:
         rows.notes.append(f"{path} {at(odd)}: no JSON; was it cut? Left out")
+    rows.leave_out_long(too_long, limits)
     return rows
 
 
@@ -282,6 +319,8 @@ def _of_objects(place: str, numbered: Sequence[tuple[int, Any]], word: str) -> R
         [number for number, _ in flat],
         word,
     )
+    rows.counts.n_read = len(numbered)
+    rows.leave_out(odd, "no object")
     if odd:
         rows.notes.append(f"{place} {at(odd, word)}: no object; left out")
     return rows
@@ -315,6 +354,5 @@ def format_of(path: Path | str) -> str:
 
     A key of `READERS`, or "" if the ending is not known.
     """
-    name = re.sub(r"\.gz$", "", str(path), flags=re.IGNORECASE)
-    ending = name.rpartition(".")[2].lower()
+    ending = without_ending(str(path)).rpartition(".")[2].lower()
     return ending if ending in READERS else {"dat": "csv", "txt": "csv"}.get(ending, "")

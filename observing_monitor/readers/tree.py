@@ -10,7 +10,8 @@ import os
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
-from observing_monitor.readers.listing import ABSENT, Entry, Listing, shown_all
+from observing_monitor.model.wording import n_of
+from observing_monitor.readers.listing import ABSENT, Entry, Listing, shown, shown_all
 from observing_monitor.readers.walk import list_folders, list_values, reason
 
 if TYPE_CHECKING:
@@ -153,6 +154,28 @@ class NightTree:
             listing.unread.extend(skeleton.unread)
             self._keep(night, listing)
         return self._listings[night]
+
+    def outside(self) -> Listing:
+        """Return the files outside the folders of nights."""
+        return self._walk_skeleton()[1]
+
+    def fault_of(self, night: datetime.date) -> str:
+        """Return why folders of a night could not be listed, or "".
+
+        These are its own folders and those in them. Of several the first is named.
+        """
+        own = self.night_folders().get(night, [])
+        unread = [
+            folder
+            for folder in self.list_night(night).unread
+            if any(folder == one or folder.startswith(f"{one}/") for one in own)
+        ]
+        if not unread:
+            return ""
+        place = shown(self._place + unread[0])
+        notes = self.list_night(night).notes
+        words = next((note for note in notes if note.startswith(f"{place}: ")), place)
+        return words + (f" (and {n_of(len(unread) - 1, 'more folder')})" if unread[1:] else "")
 
     def forget(self, night: datetime.date) -> None:
         """Free the memory of a night's Listing."""

@@ -176,7 +176,7 @@ class Walk:
         except FileNotFoundError:
             return _FILE, own, True
         except OSError as error:
-            self._note(prefix + name, reason(error))
+            self._note_lost(prefix + name, error)
             return _NO_KIND, own, False
         return state.st_mode & _KIND, state, False
 
@@ -229,7 +229,7 @@ class Walk:
         try:
             state = os.stat(os.path.join(self.root, path))
         except OSError as error:
-            self._note(path, reason(error))
+            self._note_lost(path, error)
             return
         numbers = (
             state.st_mtime_ns,
@@ -258,7 +258,11 @@ class Walk:
         elif isinstance(error, PermissionError):
             raise error
         else:
-            self._note(path, reason(error))
+            self._note_lost(path, error)
+
+    def _note_lost(self, path: str, error: OSError) -> None:
+        self._note(path, reason(error))
+        self.listing.unseen.append((shown(path), reason(error)))
 
 
 def reason(error: OSError) -> str:

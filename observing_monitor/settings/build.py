@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor.settings.limits import (
     check_limits,
     check_name,
+    read_limits,
     read_night_rule,
     read_position,
     read_previews,
@@ -72,6 +73,8 @@ def build_stream(
         small_bytes=described.small_bytes,
         ignore=tuple(described.ignore),
         delay_warning_s=described.delay_warning_s,
+        quiet_warning_s=described.quiet_warning_s,
+        quiet_error_s=described.quiet_error_s,
         stale_after_s=described.stale_after_s,
         position=read_position(section, described),
         timezone=read_timezone(section, described.timezone),
@@ -81,6 +84,7 @@ def build_stream(
         keep_pages_days=described.keep_pages_days,
         keep_tables_days=described.keep_tables_days,
         keep_previews_days=described.keep_previews_days,
+        limits=read_limits(section, described),
     )
 
 

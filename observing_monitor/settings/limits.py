@@ -9,6 +9,7 @@ from observing_monitor.errors import UsageError
 from observing_monitor.model.nights import NightRule, zone_named
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import MAX_LIMIT_S
+from observing_monitor.readers.bounded import Limits
 from observing_monitor.settings.records import PreviewSettings
 from observing_monitor.storage import layout
 
@@ -30,6 +31,7 @@ RESERVED = (
     layout.TEXTFILE,
     layout.STATUS_JSON,
 )
+LEAST_BYTES = 1000  # of a limit: less would leave out ordinary lines
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
@@ -43,10 +45,18 @@ def check_name(section: Section, name: str, folder: str) -> None:
 def check_limits(section: Section, described: StreamSettings) -> None:
     """Raise UsageError if a limit, age or folder is impossible."""
     check_time_limit(section, described.time_limit_s)
-    for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
+    for key in (
+        "pending_limit_s",
+        "stale_after_s",
+        "delay_warning_s",
+        "quiet_warning_s",
+        "quiet_error_s",
+    ):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
             raise section.error(f"{key}: {value:g} is no limit; write seconds, 0 or more")
+    if described.quiet_error_s and described.quiet_error_s < (described.quiet_warning_s or 0):
+        raise section.error("quiet_error_s is less than quiet_warning_s; an error comes later")
     folder = described.prototype_urls
     if isinstance(folder, str):
         is_name = folder == "." or bool(_NAME.fullmatch(folder))
@@ -58,6 +68,18 @@ def check_limits(section: Section, described: StreamSettings) -> None:
         if days is not None and days < 1:
             words = "write 1 or more, or leave it out to keep all"
             raise section.error(f"{key}: {days} is no number of nights; {words}")
+
+
+def read_limits(section: Section, described: StreamSettings) -> Limits:
+    """Return the limits of what a stream's sources read."""
+    for key in ("max_line_bytes", "max_record_bytes", "max_unpacked_bytes"):
+        n_bytes = getattr(described, key)
+        if n_bytes < LEAST_BYTES:
+            words = f"write bytes, {LEAST_BYTES:,} or more"
+            raise section.error(f"{key}: {n_bytes:,} is no limit; {words}")
+    return Limits(
+        described.max_line_bytes, described.max_record_bytes, described.max_unpacked_bytes
+    )
 
 
 def check_time_limit(section: Section, seconds: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.processes.timelimit import LIMIT_S
+from observing_monitor.readers.bounded import LIMITS
 
 
 @dataclass
@@ -48,6 +49,11 @@ class StreamSettings:
     transfer_log_zone: str = setting(
         "UTC", "Time zone of the times in `transfer_log`.", example="America/Santiago"
     )
+    transfer_log_prefix: str = setting(
+        "",
+        "What paths in `transfer_log` have before the path below `storage/`.",
+        example="storage/",
+    )
     night_rule: str = setting(
         "UTC-12h",
         "Clock whose date is the night: `UTC`, `UTC-12h`, `UTC+4h`, `TAI-12h`. With `UTC-12h`, "
@@ -74,13 +80,41 @@ class StreamSettings:
         "By default, there is no warning.",
         example=600,
     )
+    quiet_warning_s: float | None = setting(
+        None,
+        "Warn if the last file of tonight, or the last one that passed a stage, is older than "
+        "this; 0 never warns. By default, 30 minutes or, if that is longer, 3 times the gap that "
+        "99 of 100 files of the last 30 nights do not exceed; nothing if fewer than 5 of these "
+        "nights have files. It is checked in darkness if the position is set, and in the hours "
+        "in which files usually come.",
+        example=1800,
+    )
+    quiet_error_s: float | None = setting(
+        None,
+        "The same, for an error. By default, 3 times the time for the warning.",
+        example=5400,
+    )
     stale_after_s: float = setting(
-        3600, "Pages say that they are not up to date if no run has finished for longer than this."
+        3600, "Pages say that they are not up to date if the sources were not read for this long."
     )
     time_limit_s: float = setting(
         LIMIT_S,
         "Time that a source has to answer one question. A source that takes longer is not asked "
         "again in that run. A source may have its own limit.",
+    )
+    max_line_bytes: int = setting(
+        LIMITS.line_bytes,
+        "A longer line of a table, listing or log is left out, and a note says so.",
+    )
+    max_record_bytes: int = setting(
+        LIMITS.record_bytes,
+        "A longer record of a log, such as one with a traceback, is cut here, and a note says so.",
+    )
+    max_unpacked_bytes: int = setting(
+        LIMITS.unpacked_bytes,
+        "A compressed table, listing or log may hold this much, counted with 64 bytes for each of "
+        "its values. Of a table or listing that holds more, nothing new is read; of a log, the "
+        "beginning. The pages say so.",
     )
     previews: bool | dict[str, Any] = setting(
         False,

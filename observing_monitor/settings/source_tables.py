@@ -81,6 +81,7 @@ def _tables_of_input_dir(section: Section, described: StreamSettings) -> list[di
         "path": described.input_dir / "storage",
         "transfer_log": described.transfer_log,
         "transfer_log_zone": described.transfer_log_zone,
+        "transfer_log_prefix": described.transfer_log_prefix,
     }
     if described.gen == 2:
         repository = described.input_dir / "gen2repo"
@@ -120,4 +121,8 @@ def _read_source(
     settings: Any = section.read(own, source_class(kind).Settings, ["time_limit_s"])
     if kind == "objects" and "storage" not in own:
         settings.storage = storage_for(settings.path, storages)
+    if kind not in BUILT_IN:
+        from observing_monitor.sources.packages import check_static
+
+        check_static(kind, source_class(kind), settings)
     return DescribedSource(name, kind, settings, float(limit_s))

@@ -11,6 +11,7 @@ from observing_monitor.model.digest import digest
 from observing_monitor.model.nights import NightRule
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import LIMIT_S
+from observing_monitor.readers.bounded import LIMITS, Limits
 from observing_monitor.settings.records import PreviewSettings
 from observing_monitor.sources.registry import source_class, source_version
 
@@ -19,7 +20,10 @@ WITHOUT_EFFECT = {
     "keep_pages_days": "only `prune` reads it",
     "keep_tables_days": "only `prune` reads it",
     "keep_previews_days": "only `prune` reads it",
+    "quiet_warning_s": "only tonight depends on it, and each run compares its findings",
+    "quiet_error_s": "only tonight depends on it, and each run compares its findings",
     "prototype_urls": "the pages that redirect have a fingerprint of their own",
+    "limits": "they change what is read, and a source's key has them",
     "later": "each version of a stream has its own fingerprint",
 }
 
@@ -57,6 +61,8 @@ class Stream:
     small_bytes: int
     ignore: tuple[str, ...]
     delay_warning_s: float | None
+    quiet_warning_s: float | None  # None for the defaults of `quiet.limits_of`
+    quiet_error_s: float | None
     stale_after_s: float
     position: Position | None  # of the observatory; None if it is not set
     timezone: str  # name of the observatory's time zone; "" if it is not set
@@ -66,6 +72,7 @@ class Stream:
     keep_pages_days: int | None = None  # None if the stream's own table does not set it
     keep_tables_days: int | None = None
     keep_previews_days: int | None = None
+    limits: Limits = LIMITS  # of lines, records and packed files
     # the stream as it is from a night on, in order of the nights
     later: tuple[tuple[datetime.date, Stream], ...] = ()
 

@@ -4,7 +4,7 @@ There is one module per kind. A source only reads. It returns DataFrames in a `R
 package adds a kind of source through the entry-point group `observing_monitor.sources`.
 """
 
-from observing_monitor.model.reading import Known, Reading
+from observing_monitor.model.reading import Counts, Known, Reading
 from observing_monitor.sources.base import Asked, Source, Telling
 from observing_monitor.sources.registry import (
     BUILT_IN,
@@ -18,6 +18,7 @@ __all__ = [
     "BUILT_IN",
     "ENTRY_POINTS",
     "Asked",
+    "Counts",
     "Known",
     "Reading",
     "Source",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import UsageError
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import REQUIRED, setting
+from observing_monitor.readers.csv_rows import check_separator
 from observing_monitor.readers.night_paths import TextFiles, read_night
 from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.textfiles import read_csv
@@ -23,14 +24,17 @@ from observing_monitor.sources.shared import completeness
 from observing_monitor.sources.shared.cells import Notes, to_metric
 from observing_monitor.sources.shared.mapped import require
 from observing_monitor.sources.shared.mapping import apart
+from observing_monitor.sources.shared.meanings import COMMENT, MISSING, SEPARATOR
+from observing_monitor.sources.shared.missing import without_missing
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
 
     from pandas import DataFrame
 
     from observing_monitor.model.finding import Finding
-    from observing_monitor.model.reading import Known, Tables
+    from observing_monitor.model.reading import Counts, Known, Tables
     from observing_monitor.readers.textfiles import Rows
     from observing_monitor.sources.base import Asked
 
@@ -48,7 +52,9 @@ class BrokerCounts(Telling):
         """Settings of a source of type `broker_counts`."""
 
         path: Path = setting(
-            REQUIRED, "CSV file, plain or gzip, or a pattern of several.", example="counts.csv"
+            REQUIRED,
+            "CSV file, plain or compressed, or a pattern of several.",
+            example="counts.csv",
         )
         counts: list[str] = setting(
             COUNTS,
@@ -69,8 +75,9 @@ class BrokerCounts(Telling):
             "Regular expression that finds the night in that column, as group `night`, and "
             "optionally a part of the night, as group `node`, whose counts are added up.",
         )
-        separator: str = setting(",", "Separator between the cells of a line.")
-        comment: str = setting("#", "Lines that begin with this are ignored.")
+        separator: str = setting("", SEPARATOR, example=";")
+        comment: str = setting("#", COMMENT)
+        missing: list[float | str] = setting([], MISSING, example=[-99, "unknown"])
 
     meanings = {
         "alerts_produced": "Alerts that the survey issued",
@@ -123,8 +130,9 @@ class BrokerCounts(Telling):
         self.asked = asked
         self.name = "broker_counts"
         completeness.check_aggregates(settings)
+        check_separator(settings.separator)
         self.files = TextFiles(settings.path)
-        self.pattern = Pattern("night_pattern", settings.night_pattern)
+        self.pattern = Pattern("night_pattern", settings.night_pattern, others=("night", "node"))
         if "night" not in self.pattern.names or self.files.has_night:
             raise UsageError(
                 "night_pattern must have a group (?P<night>…), and path no {night}: "
@@ -132,6 +140,8 @@ class BrokerCounts(Telling):
             )
         # path -> rows by night
         self._by_night: dict[str, dict[datetime.date, Rows]] = {}
+        # path -> its rows of all nights, and those left out
+        self._counted: dict[str, Counts] = {}
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all rows."""
@@ -141,32 +151,59 @@ class BrokerCounts(Telling):
         """Return the sizes and times of the files."""
         return self.files.look(night, known)
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        return self.files.look(night, None if "path" in changed else earlier)
+
     def read(self, night: datetime.date) -> Reading:
         """Return the night's counts, of each node and in total."""
         import pandas as pd
 
         parts, notes = [], []
-        for path in self.files.of_night(night):
+        paths = self.files.of_night(night)
+        for path in paths:
             rows = self._all_nights(path).get(night)
             if rows is not None:
                 notes += rows.notes
                 parts += [self._counts_of(rows, notes)] if rows.rows else []
         counts = pd.concat(parts).groupby(level=0, sort=True).last() if parts else pd.DataFrame()
-        return Reading(metrics=to_metrics(self._with_completeness(with_total(counts))), notes=notes)
+        return Reading(
+            metrics=to_metrics(self._with_completeness(with_total(counts))),
+            notes=notes,
+            counts={path: self._counted[path] for path in paths},
+            without_effect=self.pattern.flaws(),
+        )
 
     def _all_nights(self, path: str) -> dict[datetime.date, Rows]:
         """Return a file's rows by night; each file is read once a run."""
         if path not in self._by_night:
             settings = self.settings
-            rows = read_csv(path, settings.separator, settings.comment, self.files.roots)
+            rows = read_csv(
+                path,
+                settings.separator,
+                settings.comment,
+                self.files.roots,
+                is_header=self._is_header,
+                limits=self.asked.limits,
+            )
+            rows = without_missing(rows, settings.missing)
             column = settings.night_column or rows.columns[0]
             require(rows, [column, *settings.columns.values()])
             place = rows.columns.index(column)
             texts = self.pattern.groups([row[place] for row in rows.rows])["night"].to_pylist()
             nights = [None if text is None else read_night(text) for text in texts]
             rows.notes += self.pattern.take_notes()
-            self._by_night[path] = apart(rows, nights, f" in {column!r}")
+            self._counted[path] = rows.counts
+            self._by_night[path] = apart(rows, nights, f" in {column!r}", column=column)
         return self._by_night[path]
+
+    def _is_header(self, names: list[str]) -> bool:
+        """True for names of columns that include the night's and those of counts."""
+        has_night = not self.settings.night_column or self.settings.night_column in names
+        columns = set(self.settings.columns.values())
+        return has_night and (
+            columns <= set(names) if columns else not set(names).isdisjoint(self.settings.counts)
+        )
 
     def _columns(self, rows: Rows) -> dict[str, str]:
         """Return the column of each metric in a file; SourceError if it has none."""

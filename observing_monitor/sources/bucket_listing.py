@@ -11,15 +11,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import NID_ZERO
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.model.wording import n_of
+from observing_monitor.readers.bounded import LIMITS, Limits, log_values
 from observing_monitor.readers.night_paths import TextFiles, read_night
 from observing_monitor.readers.textfiles import at, opened
 from observing_monitor.sources.base import Telling
@@ -28,6 +29,7 @@ from observing_monitor.sources.shared import completeness
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
     from typing import Any
 
     from pandas import DataFrame, Series
@@ -36,12 +38,16 @@ if TYPE_CHECKING:
     from observing_monitor.sources.base import Asked
 
 
-# A line: with -l the size and the time before the address, with -a a #generation after it.
+# A line: with -l the size and the time before the address, with -h the size has a unit, with -a a
+# #generation is after it. Older versions of gsutil write the time as in e-mails.
 LINE = (
-    r"^\s*(?:(?P<size>\d+)\s+(?P<stored_at>\d{4}-\d\d-\d\dT\S+)\s+)?"
+    r"^\s*(?:(?P<size>\d+(?:\.\d+)?)\s*(?P<unit>[KkMGT]?i?B)?\s+"
+    r"(?P<stored_at>\d{4}-\d\d-\d\dT\S+|\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT)\s+)?"
     r"(?P<address>gs://[^/]+/(?P<path>[^#]*[^#/:]))(?P<version>#\d+)?"
     r"(?:\s+metageneration=\d+)?\s*$"
 )
+OLD_TIME = "%a, %d %b %Y %H:%M:%S GMT"
+UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 TOTAL = re.compile(r"TOTAL: (\d+) objects?, ")
 # empty lines, the sum, headings and names of folders
 NO_ALERT = r"^\s*$|^TOTAL: |^gs://.*/:?\s*$"
@@ -59,6 +65,28 @@ NAME = (
 MAX_SHOWN = 120
 
 
+class Listed(NamedTuple):
+    """Content of one or several listings.
+
+    Attributes
+    ----------
+    alerts
+        Columns, all text except night (a date): address, path, version, size, unit, stored_at,
+        night, node, candid, kafka_ms, key (equal for equal alerts).
+    notes
+        Sentences about anything odd.
+    is_whole
+        True if every object of the listings is understood.
+    counts
+        Listing -> its objects, and lines that are left out.
+    """
+
+    alerts: DataFrame
+    notes: list[str]
+    is_whole: bool
+    counts: dict[str, Counts]
+
+
 class BucketListing(Telling):
     """The alerts in listings of a bucket, as files, and their number."""
 
@@ -68,7 +96,7 @@ class BucketListing(Telling):
 
         path: Path = setting(
             REQUIRED,
-            "Listing, plain or gzip; a pattern of several; or a path with the night in it, such "
+            "Listing, also compressed; a pattern of several; or a path with the night in it, such "
             "as `listings/{night:%Y%m%d}.txt.gz`.",
         )
         metric: str = setting("avros_stored", "Name of the number of alerts, each counted once.")
@@ -123,17 +151,21 @@ class BucketListing(Telling):
         completeness.check_aggregates(settings)
         self.files = TextFiles(settings.path)
         # alerts and notes of listings with all nights, read once a run
-        self._all: tuple[DataFrame, list[str]] | None = None
+        self._all: Listed | None = None
 
     def nights(self) -> set[datetime.date]:
         """Return the nights in the listings' names, else those of the alerts."""
         if self.files.has_night:
             return self.files.nights()
-        return set(self._all_nights()[0]["night"])
+        return set(self._all_nights().alerts["night"])
 
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return the sizes and times of the listings that may have the night."""
         return self.files.look(night, known)
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        return self.files.look(night, None if "path" in changed else earlier)
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's alerts and their number.
@@ -141,33 +173,40 @@ class BucketListing(Telling):
         The number is 0 if a listing has nights before and after this one, but not this one.
         """
         if self.files.has_night:
-            alerts, notes, is_listed = self._of_own_listing(night)
+            listed, is_listed = self._of_own_listing(night)
+            notes = listed.notes
         else:
-            alerts, all_notes = self._all_nights()
-            nights = alerts["night"]
+            listed = self._all_nights()
+            nights = listed.alerts["night"]
             is_listed = len(nights) > 0 and nights.min() <= night <= nights.max()
             # notes on all nights are shown once, on the last
-            notes = list(all_notes) if len(nights) == 0 or night == nights.max() else []
+            notes = list(listed.notes) if len(nights) == 0 or night == nights.max() else []
         if self.asked.rule.offset_s:
             notes.append(
                 "a topic's date is the UTC date, but the stream's nights are those of "
                 f"{self.asked.rule.text}; set night_rule to UTC"
             )
-        own = alerts[alerts["night"] == night]
-        files = _files(own) if self.settings.list_files else None
-        return Reading(files=files, metrics=self._counts(own, is_listed), notes=notes)
+        own = listed.alerts[listed.alerts["night"] == night]
+        return Reading(
+            files=_files(own) if self.settings.list_files else None,
+            metrics=self._counts(own, is_listed),
+            notes=notes,
+            counts=listed.counts,
+            # what a line that is not understood may name is not gone
+            unread=[] if listed.is_whole else [""],
+        )
 
-    def _of_own_listing(self, night: datetime.date) -> tuple[DataFrame, list[str], bool]:
-        """Return a night's alerts, notes, and if it has any listing."""
+    def _of_own_listing(self, night: datetime.date) -> tuple[Listed, bool]:
+        """Return what a night's listings have, and if there is any."""
         paths = self.files.of_night(night)
-        alerts, notes = self._of_listings(paths)
-        n_others = int((alerts["night"] != night).sum())
+        listed = self._of_listings(paths)
+        n_others = int((listed.alerts["night"] != night).sum())
         if n_others:
-            notes.append(
+            listed.notes.append(
                 f"{self.settings.path}: {n_of(n_others, 'alert')} of other nights than {night} "
                 "in its listing; left out"
             )
-        return alerts, notes, bool(paths)
+        return listed, bool(paths)
 
     def _counts(self, alerts: DataFrame, is_listed: bool) -> DataFrame:
         """Return the numbers of alerts, and of those stored twice, by node."""
@@ -183,22 +222,25 @@ class BucketListing(Telling):
         by_node = counts.groupby(alerts["node"]).sum().astype("float64")
         return to_metrics(with_total(by_node))
 
-    def _all_nights(self) -> tuple[DataFrame, list[str]]:
+    def _all_nights(self) -> Listed:
         if self._all is None:
             self._all = self._of_listings(self.files.of_night(None))
         return self._all
 
-    def _of_listings(self, paths: list[str]) -> tuple[DataFrame, list[str]]:
-        """Return the alerts of listings, each address once, and notes.
-
-        The columns are those of `_alerts`.
-        """
+    def _of_listings(self, paths: list[str]) -> Listed:
+        """Return what listings have, each address once."""
         import pandas as pd
 
-        notes: list[str] = []
-        parts = [_alerts(path, notes, self.files.roots) for path in paths]
-        joined = pd.concat(parts, ignore_index=True) if parts else _alerts(None, notes)
-        return joined.drop_duplicates(["address", "version"], keep="last", ignore_index=True), notes
+        parts = [_alerts(path, self.files.roots, self.asked.limits) for path in paths] or [
+            _alerts(None)
+        ]
+        joined = pd.concat([part.alerts for part in parts], ignore_index=True)
+        return Listed(
+            joined.drop_duplicates(["address", "version"], keep="last", ignore_index=True),
+            [note for part in parts for note in part.notes],
+            all(part.is_whole for part in parts),
+            {place: counts for part in parts for place, counts in part.counts.items()},
+        )
 
 
 def exposed_at(candid: Series[Any]) -> Series[Any]:
@@ -227,15 +269,11 @@ def exposed_at(candid: Series[Any]) -> Series[Any]:
     )
 
 
-def _alerts(path: str | None, notes: list[str], roots: list[str] | None = None) -> DataFrame:
-    """Return the alerts of one listing; None is an empty one.
-
-    Columns, all text except night (a date): address, path, version, size, stored_at, night, node,
-    candid, kafka_ms, key (equal for equal alerts). Oddities are added to `notes`.
-    """
+def _alerts(path: str | None, roots: list[str] | None = None, limits: Limits = LIMITS) -> Listed:
+    """Return what one listing has; None is an empty one."""
     import pandas as pd
 
-    lines = _lines(path, roots) if path else pd.Series([], dtype="str")
+    lines = _lines(path, roots, limits) if path else pd.Series([], dtype="str")
     listed = lines.str.extract(LINE)
     named = listed["path"].str.extract(NAME)
     day = named["day1"].fillna(named["day2"]).fillna(named["day3"])
@@ -247,14 +285,15 @@ def _alerts(path: str | None, notes: list[str], roots: list[str] | None = None) 
         kafka_ms=named["kafka_ms"],
     )
     alerts["key"] = alerts["candid"].fillna(alerts["path"])
-    _note_oddities(path, lines, alerts, notes)
-    return alerts[alerts["night"].notna()]
+    notes, counts, is_whole = _oddities(path, lines, alerts)
+    counted = {path: counts} if path else {}
+    return Listed(alerts[alerts["night"].notna()], notes, is_whole, counted)
 
 
-def _lines(path: str, roots: list[str] | None) -> Series[Any]:
+def _lines(path: str, roots: list[str] | None, limits: Limits) -> Series[Any]:
     import pandas as pd
 
-    with opened(path, roots) as text:
+    with opened(path, roots, limits, values=log_values) as text:
         lines = pd.Series(text.read().splitlines(), dtype="str")
     if lines.empty:
         # gsutil writes nothing if it fails; this is not an empty bucket
@@ -262,25 +301,39 @@ def _lines(path: str, roots: list[str] | None) -> Series[Any]:
     return lines
 
 
-def _note_oddities(
-    path: str | None, lines: Series[Any], alerts: DataFrame, notes: list[str]
-) -> None:
-    """Note lines that name no alert, and a listing that is not complete."""
+def _oddities(
+    path: str | None, lines: Series[Any], alerts: DataFrame
+) -> tuple[list[str], Counts, bool]:
+    """Return notes, the number of lines, and if all objects are understood."""
+    notes = []
     odd = lines[alerts["night"].isna() & ~lines.str.contains(NO_ALERT)]
+    counts = Counts(len(odd) + int(alerts["night"].notna().sum()))
     if len(odd):
         where = at((odd.index + 1).tolist())
         first = odd.iloc[0].strip()[:MAX_SHOWN]
+        counts.leave_out(f"line {odd.index[0] + 1}", f"no alert's file ({first})", len(odd))
         notes.append(f"{path} {where}: no alert's file ({first}); left out")
-    if alerts["size"].notna().any():
-        totals = [TOTAL.match(line) for line in lines.iloc[-3:]]
-        n_total = next((int(found[1]) for found in totals if found), None)
-        n_listed = int(alerts["address"].notna().sum())
+    is_whole = bool(alerts.loc[odd.index, "address"].notna().all())
+    totals = [TOTAL.match(line) for line in lines.iloc[-3:]]
+    n_total = next((int(found[1]) for found in totals if found), None)
+    n_listed = int(alerts["address"].notna().sum())
+    if alerts["size"].notna().any() or n_total is not None:
+        is_whole = is_whole and n_total == n_listed
         if n_total is None:
             words = f"no TOTAL line at its end; was it cut? {n_listed:,} objects counted"
             notes.append(f"{path}: {words}")
         elif n_total != n_listed:
             words = f"its TOTAL is {n_total:,} objects, but {n_listed:,} are listed"
             notes.append(f"{path}: {words}")
+    return notes, counts, is_whole
+
+
+def _bytes(alerts: DataFrame) -> Series[float]:
+    """Return sizes in bytes; those of `ls -lh` are rounded."""
+    import pandas as pd
+
+    unit = alerts["unit"].fillna("").str.upper().str.slice(0, 1).replace("B", "")
+    return (pd.to_numeric(alerts["size"]) * unit.map(UNITS).astype("float64")).round()
 
 
 def _files(alerts: DataFrame) -> DataFrame:
@@ -288,15 +341,17 @@ def _files(alerts: DataFrame) -> DataFrame:
     import pandas as pd
 
     kafka_at = pd.to_datetime(pd.to_numeric(alerts["kafka_ms"]), unit="ms", utc=True)
-    stored_at = pd.to_datetime(alerts["stored_at"], format="ISO8601", utc=True, errors="coerce")
+    written = alerts["stored_at"]
+    stored_at = pd.to_datetime(written, format="ISO8601", utc=True, errors="coerce")
+    old_form = pd.to_datetime(written, format=OLD_TIME, utc=True, errors="coerce")
     files = {
         "file_id": alerts["path"],
         "name": names.last_parts(alerts["path"]),
         "path": alerts["address"],
         "kind": "avro",
-        "size_bytes": frames.whole_numbers(alerts["size"]),
+        "size_bytes": frames.whole_numbers(_bytes(alerts)),
         "created_at": exposed_at(alerts["candid"]).fillna(kafka_at),
-        "transferred_at": stored_at,
+        "transferred_at": stored_at.fillna(old_form),
         "exposure": alerts["candid"].str.slice(0, -9),
     }
     made = frames.frame(columns.FILES, pd.DataFrame(files, index=alerts.index))

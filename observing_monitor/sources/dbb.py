@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named, zone_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
-from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.patterns import NamePattern
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.dbb_events import (
@@ -99,8 +99,8 @@ class DataBackbone(Telling):
             "ingest", "Stage of the attempts. Two sources, one for each Butler, need two names."
         )
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN, example=r"_(?P<seq_num>\d{3})\.fits")
-        password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD")
-        timeout_s: float = setting(30, TIMEOUT_S)
+        password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD", affects_reading=False)
+        timeout_s: float = setting(30, TIMEOUT_S, affects_reading=False)
 
     @staticmethod
     def stages_of(settings: DataBackbone.Settings) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class DataBackbone(Telling):
         if settings.gen not in (2, 3):
             raise UsageError(f"gen = {settings.gen} of a Data Backbone is not known; it is 3 or 2")
         self.zone = zone_named("timezone", settings.timezone)
-        self.pattern = Pattern("name_pattern", settings.name_pattern)
+        self.pattern = NamePattern(settings.name_pattern)
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all files."""
@@ -159,18 +159,27 @@ class DataBackbone(Telling):
 
     def read(self, night: datetime.date) -> Reading:
         """Return an attempt per event, and per file without one."""
-        events = self._events(night)
+        counts = Counts()
+        events = self._events(night, counts)
         events["added_at"] = to_instants(events["added_on"], self.zone)
+        self._count_undated(events, counts)
         events = events.loc[self._is_of(events, night)].reset_index(drop=True)
+        counts.n_read = len(events) + counts.n_left_out
+        counted = {f"{self.place_of(self.settings)}, night {night}": counts}
         if events.empty:
-            return Reading(attempts=frames.empty(columns.ATTEMPTS))
+            return Reading(attempts=frames.empty(columns.ATTEMPTS), counts=counted)
         events, notes = replace_unknown(events, f"{self.database.place}, {self.tables[1]}")
         settings = self.settings
         attempts = to_attempts(events, settings.stage, self.pattern, self.zone)
-        return Reading(attempts=attempts, notes=notes + self.pattern.take_notes())
+        notes += self.pattern.take_notes()
+        unused = self.pattern.take_without_effect()
+        return Reading(attempts=attempts, notes=notes, counts=counted, without_effect=unused)
 
-    def _events(self, night: datetime.date) -> DataFrame:
-        """Return the files that may be the night's, with events."""
+    def _events(self, night: datetime.date, counts: Counts) -> DataFrame:
+        """Return the files that may be the night's, with events.
+
+        `counts` gets those that are left out.
+        """
         import pandas as pd
 
         since = self._since.get(night, Since())
@@ -192,6 +201,10 @@ class DataBackbone(Telling):
             rows = self._query(connection, night, since, wanted, duration=has_duration)
         events = pd.DataFrame([tuple(row) for row in rows], columns=[*columns], dtype="object")
         # SQLite stores anything in any column
+        nameless = events[events["filename"].isna()]
+        if len(nameless):
+            where = f"file {nameless['id'].iloc[0]}"
+            counts.leave_out(where, "has no filename", len(nameless))
         events = events[events["filename"].notna()]
         return events.assign(
             relpath=to_text(events["relpath"]).fillna(""), filename=to_text(events["filename"])
@@ -296,6 +309,15 @@ class DataBackbone(Telling):
         named = events["relpath"].map(nights)
         shifted = events["added_at"] + pd.Timedelta(seconds=self.asked.rule.offset_s)
         return named.eq(night) | (named.isna() & shifted.dt.date.eq(night))
+
+    def _count_undated(self, events: DataFrame, counts: Counts) -> None:
+        """Count rows without a night."""
+        is_undated = events["added_at"].isna() & ~events["relpath"].map(_night_in).notna()
+        undated = events[is_undated]
+        if len(undated):
+            first = undated.iloc[0]
+            reason = f"added_on is {str(first['added_on'])!r}, and relpath has no night"
+            counts.leave_out(f"file {first['id']}", reason, len(undated))
 
     def _night_of_hour(self, hour: object) -> datetime.date | None:
         try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame, Series
 
-    from observing_monitor.readers.patterns import Pattern
+    from observing_monitor.readers.patterns import NamePattern
 
 
 # The manager's word -> ours. Of events at the very same time the one that is later here is last.
@@ -53,7 +53,7 @@ def replace_unknown(events: DataFrame, where: str) -> tuple[DataFrame, list[str]
     return events.assign(status=events["status"].where(is_known, "UNKNOWN")), notes
 
 
-def to_attempts(events: DataFrame, stage: str, pattern: Pattern, zone: ZoneInfo) -> DataFrame:
+def to_attempts(events: DataFrame, stage: str, pattern: NamePattern, zone: ZoneInfo) -> DataFrame:
     """Return attempts with the columns `columns.ATTEMPTS`, one per event.
 
     A file without an event becomes an attempt `untried`.

@@ -18,7 +18,7 @@ from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import EPOCH, iso_utc
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.readers.listing import shown_all
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
@@ -30,6 +30,8 @@ from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, t
 from observing_monitor.sources.expected_settings import ExpectedSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Known, Tables
     from observing_monitor.readers.listing import Entry, Listing
@@ -112,12 +114,8 @@ class Expectations(Telling):
         }
         if not self.tree:
             return state
+        self._refuse_purged(self.tree, night, known)
         folders = self.tree.night_folders().get(night, [])
-        if not folders and known and known.get("folders"):
-            raise SourceError(
-                f"{self.tree.root}: the night's folder is no longer there; "
-                "what was expected stays as last seen"
-            )
         times = self._unchanged_times(self.tree, night, folders, known)
         if times is not None:
             return {**state, "folders": times, "sensors": known["sensors"]}
@@ -126,6 +124,20 @@ class Expectations(Telling):
         digest = hex_digest(text, n_bytes=16, errors="surrogatepass")
         return {**state, "folders": listing.folders, "sensors": digest}
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if self.tree and "path" not in changed:
+            self._refuse_purged(self.tree, night, earlier)
+        return self.look(night, None)
+
+    def _refuse_purged(self, tree: NightTree, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had folders and has none."""
+        if known and known.get("folders") and not tree.night_folders().get(night):
+            raise SourceError(
+                f"{tree.root}: the night's folder is no longer there; "
+                "what was expected stays as last seen"
+            )
+
     def read(self, night: datetime.date) -> Reading:
         """Return what is expected of the night, as metrics.
 
@@ -133,17 +145,24 @@ class Expectations(Telling):
         `expected_as_of` the time.
         """
         notes: list[str] = []
+        counts: dict[str, Counts] = {}
         rows = [as_of_row(self.asked, night, self.settings.wait_s)]
         if self.tree:
             listing = self.tree.list_night(night)
+            if fault := self.tree.fault_of(night):
+                raise SourceError(fault)
             notes += listing.notes
-            rows += self._sensor_rows(self.tree.root, self._sensor_files(listing), notes)
+            place = f"{self.settings.path}, night {night}"
+            counts[place] = Counts()
+            files = self._sensor_files(listing)
+            rows += self._sensor_rows(self.tree.root, files, notes, counts[place])
         names = self.lists.exposures(night) if self.lists else []
+        counts |= self.lists.counts if self.lists else {}
         if self.lists and names and (state := self.lists.state(night)):
             at = iso_utc(_instant_of_ns(state[1]))
             text = "\n".join(names)
             rows.append(TextRow("expected_exposures", None, at, float(len(names)), text))
-        return Reading(metrics=text_metrics(rows), notes=notes)
+        return Reading(metrics=text_metrics(rows), notes=notes, counts=counts)
 
     @staticmethod
     def numbers(
@@ -188,18 +207,22 @@ class Expectations(Telling):
             and fnmatch(entry.path.rpartition("/")[2], self.settings.sensors_pattern)
         ]
 
-    def _sensor_rows(self, root: str, entries: list[Entry], notes: list[str]) -> list[TextRow]:
+    def _sensor_rows(
+        self, root: str, entries: list[Entry], notes: list[str], counts: Counts
+    ) -> list[TextRow]:
         """Return a row per exposure with its sensors.
 
         The newest file of an exposure counts.
         """
         rows: dict[str, TextRow] = {}
+        counts.n_read = len(entries)
         for entry, shown in zip(entries, shown_all([entry.path for entry in entries]), strict=True):
             where = f"{self.settings.path}/{shown}"
             try:
                 content, flaw = read_sensors(read_text(os.path.join(root, entry.path), [root]))
             except (OSError, ValueError) as error:
                 words = os_error_text(error) if isinstance(error, OSError) else error
+                counts.leave_out(shown, str(words))
                 notes.append(f"{where}: {words}; the sensors of its exposure are not known")
                 continue
             if flaw:

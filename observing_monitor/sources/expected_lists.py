@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import SourceError
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
+from observing_monitor.model.reading import Counts
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 from observing_monitor.sources.expected_names import number_of
@@ -60,6 +61,8 @@ class ExposureLists:
         self.path = path
         self.column = column
         self.is_nightly = "{night}" in str(path) or "{day_obs}" in str(path)
+        # the list that was read last -> its names, and those left out
+        self.counts: dict[str, Counts] = {}
 
     def nights(self) -> set[datetime.date]:
         """Return the nights that lists are of, or that a list for all names."""
@@ -85,12 +88,18 @@ class ExposureLists:
 
     def exposures(self, night: datetime.date) -> list[str]:
         """Return a night's exposures, each once, in the order of the list."""
+        self.counts = {}
         if self.state(night) is None:
             return []
         names = self._names_in(self._path_of(night))
+        counts = self.counts[str(self._path_of(night))] = Counts(len(names))
         if not self.is_nightly:
+            days = [_day_of(name) for name in names]
+            undated = [name for name, own in zip(names, days, strict=True) if own is None]
+            if undated:
+                counts.leave_out(undated[0], "its name has no date, so no night", len(undated))
             day = f"{night:%Y%m%d}"
-            names = [name for name in names if _day_of(name) == day]
+            names = [name for name, own in zip(names, days, strict=True) if own == day]
         return list(dict.fromkeys(names))
 
     def _paths(self) -> list[Path]:

@@ -9,26 +9,27 @@ known, unless an earlier run saw it or rsync's log has it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import zone_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole_numbers
-from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.patterns import NamePattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
+from observing_monitor.sources.left_out import LeftOut
 from observing_monitor.sources.rsync_log import RsyncLog
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
+from observing_monitor.sources.shared.skipped import is_skipped, skipped_all
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable
+    from collections.abc import Collection
     from typing import Any
 
     from pandas import DataFrame
@@ -53,7 +54,9 @@ class FileStore(Telling):
             REQUIRED, "Folder with the files, at any depth.", example="/data/auxTel/storage"
         )
         optional: bool = setting(
-            False, "With `true`, a folder that is not there and never was is no fault."
+            False,
+            "With `true`, a folder that is not there and never was is no fault.",
+            affects_reading=False,
         )
         skip: list[str] = setting([], SKIP, example=["*.part"])
         whole_folders: list[str] = setting(
@@ -62,14 +65,19 @@ class FileStore(Telling):
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
         transfer_log: str = setting(
             "",
-            "Log of rsync (`--log-file`) with the times of transfer, below the parent of `path`. "
-            "Use a pattern, so that rotated logs count too.",
+            "Log of rsync (`--log-file`, or a daemon's) with the times of transfer, below the "
+            "parent of `path`. Use a pattern, so that rotated logs count too.",
             example="rsync.log*",
         )
         transfer_log_zone: str = setting(
             "UTC",
             "Time zone of the times in that log. rsync writes local time.",
             example="America/Santiago",
+        )
+        transfer_log_prefix: str = setting(
+            "",
+            "What paths in that log have before the path below `path`.",
+            example="storage/",
         )
 
     @staticmethod
@@ -93,13 +101,14 @@ class FileStore(Telling):
             settings.whole_folders,
             is_optional=settings.optional,
         )
-        self.pattern = Pattern("name_pattern", settings.name_pattern)
+        self.pattern = NamePattern(settings.name_pattern)
         parent = settings.path.parent
         if settings.transfer_log.startswith("/"):
             words = f"is a whole path; write it as it is below {parent}"
             raise UsageError(f"transfer_log {settings.transfer_log!r} {words}")
         zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
-        self.log = RsyncLog(parent, settings.transfer_log, zone)
+        prefix = settings.transfer_log_prefix
+        self.log = RsyncLog(settings.path, settings.transfer_log, zone, prefix, asked.limits)
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all folders and loose files."""
@@ -111,12 +120,10 @@ class FileStore(Telling):
         The files of a settled night are not listed while its folders' times stay the same. The
         logs grow with each file of any night, so what counts is their lines about this night.
         """
+        self._refuse_purged(night, known)
         folders = self.tree.night_folders().get(night, [])
         glance = (known or {}).get("glance", {})
         before = glance.get("folders", {})
-        if not folders and before:
-            words = "the night's folder is no longer there; its files stay as last seen"
-            raise SourceError(f"{self.tree.root}: {words}")
         logs = self.log.states()
         n_loose = len(self.tree.loose(night))
         if known and not n_loose and not known.get("n_loose") and set(folders) <= set(before):
@@ -135,19 +142,65 @@ class FileStore(Telling):
         seen = {"folders": listing.folders, "logs": logs, "n_files": len(listing)}
         return {"glance": seen, "n_loose": n_loose, "digest": digest, "came": came}
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
+
     def read(self, night: datetime.date) -> Reading:
         """Return the night's files, folder by folder."""
-        listing = self.tree.list_night(night)
+        listing, fault = self.tree.list_night(night), self.tree.fault_of(night)
         self.tree.forget(night)
         paths, name, numbers = self._kept(listing)
-        if not len(paths):
-            return self._reading(frames.empty(columns.FILES), listing)
-        table = self._table(frames.texts(paths), frames.texts(name), numbers)
-        if not self.settings.transfer_log:
-            return self._reading(table, listing, self.pattern.take_notes())
-        logged = self.log.transferred_at(table["file_id"])
-        table["transferred_at"] = logged.fillna(table["transferred_at"])
-        return self._reading(table, listing, [*self.pattern.take_notes(), *self.log.notes])
+        files, notes = frames.empty(columns.FILES), list(listing.notes)
+        without_effect = [] if len(paths) else skipped_all(self.settings.skip, listing.paths)
+        is_logged = None
+        if len(paths):
+            files = self._table(frames.texts(paths), frames.texts(name), numbers)
+            notes += self.pattern.take_notes()
+            without_effect += self.pattern.take_without_effect()
+        if len(paths) and self.settings.transfer_log:
+            logged = self.log.transferred_at(files, instants(numbers["ctime_ns"]))
+            without_effect += self.log.why_unused(logged, self.asked.rule.bounds(night))
+            notes += self.log.notes
+            files["transferred_at"] = logged.fillna(files["transferred_at"])
+            is_logged = logged.notna()
+        settings = self.settings
+        left_out = LeftOut(settings.path, settings.skip, settings.whole_folders, listing)
+        return Reading(
+            files=files,
+            notes=[note for note in notes if not fault.startswith(note)],
+            unread=shown_all(listing.unread),
+            elsewhere=self.tree.all_loose(),
+            is_left_out=left_out.is_left_out,
+            arrival_settings=("transfer_log", "transfer_log_zone", "transfer_log_prefix"),
+            is_logged=is_logged,
+            counts=self._counts(night, len(paths), listing),
+            fault=fault,
+            without_effect=without_effect,
+        )
+
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had folders and has none."""
+        before = (known or {}).get("glance", {}).get("folders", {})
+        if not before or self.tree.night_folders().get(night):
+            return
+        # by other settings, a folder that is there may count as a file
+        if all(time is None for time in self.tree.folder_times(before).values()):
+            words = "the night's folder is no longer there; its files stay as last seen"
+            raise SourceError(f"{self.tree.root}: {words}")
+
+    def _counts(self, night: datetime.date, n_files: int, listing: Listing) -> dict[str, Counts]:
+        """Count files and log lines, and those left out."""
+        root, outside = str(self.settings.path), self.tree.outside()
+        counts = {f"{root}, night {night}": Counts(n_files + len(listing.unseen))}
+        if outside.unseen:
+            counts[root] = Counts(len(outside) + len(outside.unseen))
+        for place, unseen in zip(counts, (listing.unseen, outside.unseen), strict=False):
+            for path, words in unseen:
+                counts[place].leave_out(path, words)
+        return {**counts, **self.log.counts}
 
     def _kept(self, listing: Listing) -> tuple[Any, Any, dict[str, Any]]:
         """Return paths, names and numbers without skipped files."""
@@ -155,7 +208,11 @@ class FileStore(Telling):
 
         (paths, name, _), numbers = listing.texts(), listing.columns()
         if self.settings.skip:
-            rows = [row for row, path in enumerate(listing.paths) if not self._is_skipped(path)]
+            rows = [
+                row
+                for row, path in enumerate(listing.paths)
+                if not is_skipped(path, self.settings.skip)
+            ]
             kept = np.array(rows, "int64")
             paths, name = paths.take(kept), name.take(kept)
             numbers = {fact: values[kept] for fact, values in numbers.items()}
@@ -182,20 +239,9 @@ class FileStore(Telling):
         }
         return frames.frame(columns.FILES, pd.DataFrame(files))
 
-    def _reading(self, files: DataFrame, listing: Listing, notes: Iterable[str] = ()) -> Reading:
-        return Reading(
-            files=files,
-            notes=[*listing.notes, *notes],
-            unread=shown_all(listing.unread),
-            elsewhere=self.tree.all_loose(),
-        )
-
-    def _is_skipped(self, path: str) -> bool:
-        return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
-
     def _log_digest(self, night: datetime.date) -> str:
         """Return the digest of the night's log lines, or ""."""
         if not self.settings.transfer_log:
             return ""
         loose = [entry.path for entry in self.tree.loose(night)]
-        return self.log.digest(self.tree.night_folders().get(night, []), loose)
+        return self.log.digest(night, self.tree.night_folders().get(night, []), loose)

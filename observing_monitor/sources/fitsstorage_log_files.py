@@ -7,22 +7,20 @@ begin otherwise, such as those of a traceback, belong to the record before.
 
 from __future__ import annotations
 
-import bz2
 import datetime
-import gzip
-import io
 import itertools
-import lzma
 import os
 import re
-import zlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import ONE_DAY, UTC
+from observing_monitor.model.wording import n_of
+from observing_monitor.readers.bounded import LIMITS, Limits, log_values
+from observing_monitor.readers.compressed import decompressed, kind_of_file
 from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.readers.textfiles import too_long_words
 from observing_monitor.sources.fitsstorage_log_parser import IDLE
 
 if TYPE_CHECKING:
@@ -40,14 +38,8 @@ if TYPE_CHECKING:
 RECORD = re.compile(
     r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (\d+):([^\s:]+):\d+ ([A-Z]+): (.*)$", re.MULTILINE
 )
-Opened = io.BufferedReader | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
-OPENERS: dict[str, Callable[[io.BufferedReader], Opened]] = {
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-    ".xz": lzma.open,
-}
 # service.log.2.gz, service.log-20160318.gz
-ROTATED = re.compile(r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz))?$")
+ROTATED = re.compile(r"(?:[.-]\d{1,8})?(?:\.(?:gz|bz2|xz|zst))?$")
 
 
 class LogFolder:
@@ -60,12 +52,15 @@ class LogFolder:
         The names of the logs, such as `*.log*`.
     zone : ZoneInfo
         The time zone of the servers' clocks.
+    limits : Limits
+        Of lines, records and packed logs.
     """
 
-    def __init__(self, path: Path, pattern: str, zone: ZoneInfo) -> None:
+    def __init__(self, path: Path, pattern: str, zone: ZoneInfo, limits: Limits = LIMITS) -> None:
         self.path = path
         self.pattern = pattern
         self.zone = zone
+        self.limits = limits
 
     def find(self, since: datetime.datetime | None) -> Logs:
         """Return the logs that were written to after `since`, or all.
@@ -93,7 +88,11 @@ class LogFolder:
         return logs
 
     def records(
-        self, paths: list[Path], since: datetime.datetime | None, notes: list[str]
+        self,
+        paths: list[Path],
+        since: datetime.datetime | None,
+        notes: list[str],
+        foreign: list[int],
     ) -> Iterable[Record]:
         """Return a service's records from about `since`, in order of time.
 
@@ -105,14 +104,17 @@ class LogFolder:
             Records of up to a day before may be included.
         notes : list of str
             Gets a sentence for each log that is damaged or is no log.
+        foreign : list of int
+            Gets the number of lines of each log that is no log of a service.
         """
         parts: list[list[Record]] = []
         for path in paths:
             text = self._text(path, since, notes)
-            records = list(self._records(text))
+            records = self._cut(path, list(self._records(text)), notes)
             if records:
                 parts.append(records)
             elif text.strip():
+                foreign.append(sum(1 for line in text.splitlines() if line.strip()))
                 notes.append(
                     f"{path}: no line is as FitsStorage's services log them; "
                     "should pattern leave it out?"
@@ -122,22 +124,40 @@ class LogFolder:
 
     def _text(self, path: Path, since: datetime.datetime | None, notes: list[str]) -> str:
         """Return a log's text from about `since`, as far as it can be read."""
-        pieces = []
-        opener = OPENERS.get(path.suffix)
+        pieces: list[bytes] = []
+        too_long: list[int] = []
         try:
-            with open_plain(path, [self.path]) as raw, opener(raw) if opener else raw as file:
-                if not opener and since is not None:
+            with open_plain(path, [self.path]) as raw:
+                if since is not None and not kind_of_file(raw):
                     raw.seek(first_line_at(raw, self._stamp(since)))
-                # read would lose what comes before a break
-                while piece := file.read1(1 << 20):
-                    pieces.append(piece)
-        except (EOFError, zlib.error, lzma.LZMAError):
-            notes.append(f"{path}: breaks off; what comes before was read")
-        except gzip.BadGzipFile:
-            notes.append(f"{path}: is no gzip file; it was left out")
+                with decompressed(
+                    raw, path, self.limits, values=log_values, too_long=too_long
+                ) as file:
+                    # read would lose what comes before a break
+                    while piece := file.read1(1 << 20):
+                        pieces.append(piece)
+        except SourceError as error:
+            notes.append(f"{error}; what comes before was read")
         except OSError as error:
             notes.append(f"{path}: {os_error_text(error)}; it was left out")
+        if too_long:
+            words = f"{n_of(len(too_long), 'line')} {too_long_words(self.limits)}; left out"
+            notes.append(f"{path}: {words}")
         return b"".join(pieces).decode("utf-8", "backslashreplace")
+
+    def _cut(self, path: Path, records: list[Record], notes: list[str]) -> list[Record]:
+        """Return records whose further lines are not too long."""
+        most = self.limits.record_bytes
+        n_cut = 0
+        for number, record in enumerate(records):
+            if len(record[5]) > most:
+                words = f"{record[5][:most]}\n… {len(record[5]) - most:,} more characters"
+                records[number] = (*record[:5], words)
+                n_cut += 1
+        if n_cut:
+            words = f"longer than {most:,} bytes (max_record_bytes); their end was left out"
+            notes.append(f"{path}: {n_of(n_cut, 'record')} {words}")
+        return records
 
     def _stamp(self, since: datetime.datetime) -> bytes:
         """Return a line's time from which to read, as the log has it.

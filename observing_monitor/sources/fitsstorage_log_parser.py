@@ -105,6 +105,9 @@ class ServiceLog:
     # night -> its attempts and samples, once they have been sorted
     by_night: dict[datetime.date, tuple[list[Attempt], list[Sample]]] | None = None
     notes: list[str] = field(default_factory=list)
+    # records, without those that are only for debugging, and lines that are no records
+    n_records: int = 0
+    n_foreign: int = 0
 
 
 def parse_service(service: str, records: Iterable[Record]) -> ServiceLog:
@@ -148,6 +151,8 @@ class _ServiceParser:
     def __init__(self, service: str) -> None:
         self.service = service
         self.log = ServiceLog(service)
+        # process -> its last message, if that said that there was nothing to do
+        self.idle: dict[str, str] = {}
         # process -> its attempts under way
         self.open: dict[str, list[Attempt]] = {}
         # process -> its attempts that just failed, to which more errors may belong
@@ -159,6 +164,10 @@ class _ServiceParser:
         self, at: datetime.datetime, process: str, module: str, level: str, message: str, more: str
     ) -> None:
         """Take in one record."""
+        # a service says over and over that there is nothing to do: that is one record
+        is_again = self.idle.get(process) == message
+        self.log.n_records += level != "DEBUG" and not is_again
+        self.idle[process] = message if IDLE.match(message) else ""
         stuck = STUCK.match(message)
         if stuck:
             self._sample("log_stuck", stuck["queue"].lower(), at, float(stuck["n"]), stuck["ids"])

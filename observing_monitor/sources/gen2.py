@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
-from observing_monitor.model import columns, frames
+from observing_monitor.model import columns, frames, names
 from observing_monitor.model.nights import night_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import shown_all
 from observing_monitor.readers.patterns import Pattern
@@ -118,20 +118,48 @@ class Gen2Repository(Telling):
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
         notes = list(listing.notes)
-        if not len(listing) and not self.registry.n_raws(night):
+        n_raws = self.registry.n_raws(night)
+        counts = {f"{self.registry.path}, night {night}": Counts(n_raws)}
+        if not len(listing) and not n_raws:
             self.tree.forget(night)
-            return Reading(attempts=frames.empty(columns.ATTEMPTS), notes=notes)
+            return Reading(attempts=frames.empty(columns.ATTEMPTS), notes=notes, counts=counts)
         raws = self.registry.raws_of(night)
         self.tree.forget(night)
         self.registry.forget()
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
             words = "no folder is named after a night; if raws lie by run, set query_links"
             notes.append(f"{self.tree.root}: {words}")
-        both = join_raws(raws, self._links(listing, night))
+        links = self._links(listing, night)
+        counts |= self._count_links(listing, links, night)
+        both = join_raws(raws, links)
         notes += self.pattern.take_notes()
         if self.settings.query_links:
             both = self._without_other_nights(both, night)
-        return Reading(attempts=to_attempts(both), notes=notes)
+        return Reading(
+            attempts=to_attempts(both),
+            notes=notes,
+            counts=counts,
+            without_effect=self.pattern.flaws(),
+        )
+
+    def _count_links(
+        self, listing: Listing, links: DataFrame, night: datetime.date
+    ) -> dict[str, Counts]:
+        """Count the links, and FITS files that `raw_pattern` does not match."""
+        place = self.tree.root
+        folders: tuple[str, ...] = ("",)
+        if not self.settings.query_links:
+            place = f"{place}, night {night}"
+            folders = tuple(folder + "/" for folder in self.tree.night_folders().get(night, []))
+        counts = Counts(len(links))
+        if len(links) < len(listing):
+            known = set(links["link"])
+            for path in shown_all(listing.paths):
+                is_fits = names.kind_of(path.rpartition("/")[2]) == "fits"
+                if is_fits and path.startswith(folders) and f"raw/{path}" not in known:
+                    counts.n_read += 1
+                    counts.leave_out(path, "raw_pattern finds no exposure and detector in its name")
+        return {place: counts}
 
     def _refuse_unread(self, listing: Listing, night: datetime.date) -> None:
         """Raise SourceError if a folder with links was not listed.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns, frames
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, whole_numbers
 from observing_monitor.readers.sql import Database
@@ -58,8 +58,10 @@ class Gen3Repository(Telling):
             "Registry's database, if not that of `butler.yaml`: a replica, or another user.",
             example="postgresql://reader@replica/gen3",
         )
-        password_env: str = setting("", PASSWORD_ENV, example="BUTLER_PASSWORD")
-        timeout_s: float = setting(30, TIMEOUT_S)
+        password_env: str = setting(
+            "", PASSWORD_ENV, example="BUTLER_PASSWORD", affects_reading=False
+        )
+        timeout_s: float = setting(30, TIMEOUT_S, affects_reading=False)
 
     @staticmethod
     def stages_of(settings: Gen3Repository.Settings) -> tuple[str, ...]:
@@ -119,7 +121,9 @@ class Gen3Repository(Telling):
         attempts = (
             self._attempts(raws.table) if raws.table.num_rows else frames.empty(columns.ATTEMPTS)
         )
-        return Reading(attempts=attempts, notes=raws.notes)
+        place = f"{self.place_of(self.settings)}, night {night}"
+        counts = {place: Counts(raws.table.num_rows)}
+        return Reading(attempts=attempts, notes=raws.notes, counts=counts)
 
     def _attempts(self, table: pa.Table) -> DataFrame:
         """Return a table of raws with the columns `columns.ATTEMPTS`."""

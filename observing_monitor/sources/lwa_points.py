@@ -17,6 +17,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from observing_monitor.model.nights import EPOCH, iso_utc
+from observing_monitor.model.reading import Counts
 from observing_monitor.readers.textfiles import parse_json
 
 if TYPE_CHECKING:
@@ -86,9 +87,10 @@ class PointReader:
         self.settings = settings
         self.sampled_at = sampled_at
         self.notes: list[str] = []
+        self.counts = Counts()
 
     def rows(self, values: dict[str, bytes]) -> list[MetricRow]:
-        """Return the rows of all points of our recorders; fill `notes`."""
+        """Return the rows of our recorders; fill `notes` and `counts`."""
         rows: list[MetricRow] = []
         unknown: set[str] = set()
         for key, data in sorted(values.items()):
@@ -98,10 +100,14 @@ class PointReader:
                 continue
             if node != group and node not in self.groups[group]:
                 unknown.add(node)
+                self.counts.n_read += 1
+                self.counts.leave_out(key, f"recorders does not name {node}")
             elif self._is_wanted(name):
+                self.counts.n_read += 1
                 try:
                     rows.extend(self._rows_of_point(node, name, data))
                 except ValueError as error:
+                    self.counts.leave_out(key, str(error)[:200])
                     self.notes.append(f"{self.place} {key}: {str(error)[:200]}; left out")
         if unknown:
             nodes = ", ".join(sorted(unknown, key=number_of)[:20])

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import night_named
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.object_store import Object, Objects, Storage
-from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.patterns import NamePattern
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
+from observing_monitor.sources.shared.skipped import is_skipped, skipped_all
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from observing_monitor.model.reading import Known
     from observing_monitor.sources.base import Asked
 
@@ -46,7 +48,9 @@ class ObjectFiles(Telling):
 
         path: str = setting(REQUIRED, "Address of the files.", example="s3://bucket/prefix")
         optional: bool = setting(
-            False, "With `true`, it is no fault if nothing lies below the address and never did."
+            False,
+            "With `true`, it is no fault if nothing lies below the address and never did.",
+            affects_reading=False,
         )
         skip: list[str] = setting([], SKIP, example=["*.part"])
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
@@ -72,9 +76,11 @@ class ObjectFiles(Telling):
         self._fault = ""
         # the paths of all objects outside the prefixes of nights
         self._loose: frozenset[str] | None = None
+        # paths of objects outside the prefixes of nights that have no time, and so no night
+        self._undated: list[str] = []
         # night -> its objects, until it was read
         self._nights: dict[datetime.date, dict[str, Object]] = {}
-        self.pattern = Pattern("name_pattern", settings.name_pattern)
+        self.pattern = NamePattern(settings.name_pattern)
         settings.storage.check()
 
     def nights(self) -> set[datetime.date]:
@@ -84,26 +90,37 @@ class ObjectFiles(Telling):
 
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return a digest of every object's name, size and time."""
+        self._refuse_purged(night, known)
         prefixes, _ = self._list_outside()
-        if night not in prefixes and (known or {}).get("has_prefix"):
-            words = "the night's prefix is no longer there; its files stay as last seen"
-            raise SourceError(f"{self.objects.address}: {words}")
         text = "\0".join(
             f"{path}\0{there.size}\0{there.modified_at}\0{there.etag}"
             for path, there in sorted(self._of_night(night).items())
         )
         return {"has_prefix": night in prefixes, "digest": hex_digest(text, n_bytes=16)}
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
+
     def read(self, night: datetime.date) -> Reading:
         """Return the night's objects, by name."""
         import pandas as pd
 
-        listed = sorted(self._of_night(night).items())
+        skip, found = self.settings.skip, sorted(self._of_night(night).items())
+        counts = self._counts(night)
         del self._nights[night]
-        listed = [(path, there) for path, there in listed if not self._is_skipped(path)]
+        listed = [(path, there) for path, there in found if not is_skipped(path, skip)]
         elsewhere = self._all_loose()
         if not listed:
-            return Reading(files=frames.empty(columns.FILES), elsewhere=elsewhere)
+            return Reading(
+                files=frames.empty(columns.FILES),
+                elsewhere=elsewhere,
+                is_left_out=self._is_left_out,
+                counts=counts,
+                without_effect=skipped_all(skip, [path for path, _ in found]),
+            )
         paths = pd.Series([path for path, _ in listed], dtype="str")
         name = names.last_parts(paths)
         written = pd.Series([there.modified_at for _, there in listed])
@@ -118,10 +135,33 @@ class ObjectFiles(Telling):
             **self.pattern.read_names(name).to_dict("series"),
         }
         table = frames.frame(columns.FILES, pd.DataFrame(files))
-        return Reading(files=table, notes=self.pattern.take_notes(), elsewhere=elsewhere)
+        return Reading(
+            files=table,
+            notes=self.pattern.take_notes(),
+            elsewhere=elsewhere,
+            is_left_out=self._is_left_out,
+            counts=counts,
+            without_effect=self.pattern.take_without_effect(),
+        )
 
-    def _is_skipped(self, path: str) -> bool:
-        return any(fnmatch(path.rpartition("/")[2], pattern) for pattern in self.settings.skip)
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had a prefix and has none."""
+        if night not in self._list_outside()[0] and (known or {}).get("has_prefix"):
+            words = "the night's prefix is no longer there; its files stay as last seen"
+            raise SourceError(f"{self.objects.address}: {words}")
+
+    def _is_left_out(self, file_id: str, path: str, was_there: bool) -> bool:
+        return is_skipped(file_id, self.settings.skip)
+
+    def _counts(self, night: datetime.date) -> dict[str, Counts]:
+        """Count the night's objects, and those outside all nights."""
+        loose = self._list_outside()[1]
+        address, n_loose = self.objects.address, sum(map(len, loose.values()))
+        outside = Counts(n_loose + len(self._undated))
+        if self._undated:
+            outside.leave_out(self._undated[0], "has no time", len(self._undated))
+        n_below = len(self._nights[night]) - len(loose.get(night, {}))
+        return {address: outside, f"{address}, night {night}": Counts(n_below)}
 
     def _all_loose(self) -> frozenset[str]:
         """Return the paths of all loose objects."""
@@ -168,8 +208,12 @@ class ObjectFiles(Telling):
             objects, folders = self.objects.folder(to_do.pop())
             is_empty = is_empty and not objects and not folders
             for path, there in objects.items():
-                if not _is_hidden(path) and there.modified_at:
+                if _is_hidden(path):
+                    continue
+                if there.modified_at:
                     loose.setdefault(self.asked.rule.night_of(there.modified_at), {})[path] = there
+                else:
+                    self._undated.append(path)
             for folder in folders:
                 night = night_named(folder.rpartition("/")[2])
                 if night:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-from observing_monitor.errors import UsageError
 from observing_monitor.sources.base import Telling
 
 ENTRY_POINTS = "observing_monitor.sources"
@@ -42,7 +41,7 @@ def source_class(kind: str) -> SourceClass:
     KeyError
         If there is no such kind.
     UsageError
-        If the package that provides it can't be imported.
+        If the package that provides it can't be imported, or not in time.
     """
     import importlib
 
@@ -53,15 +52,10 @@ def source_class(kind: str) -> SourceClass:
     from importlib.metadata import entry_points
 
     for entry in entry_points(group=ENTRY_POINTS, name=kind):
-        try:
-            loaded: SourceClass = entry.load()
-            return loaded
-        except (ImportError, AttributeError, SyntaxError) as error:
-            package = entry.dist.name if entry.dist else entry.module
-            lacks = getattr(error, "name", None)
-            why = f"lacks {lacks}" if lacks else "can't be used"
-            words = f"{why}; install it anew, with all that it needs"
-            raise UsageError(f"the source {kind!r} of {package} {words}") from error
+        from observing_monitor.sources.packages import load
+
+        loaded: SourceClass = load(entry)
+        return loaded
     raise KeyError(kind)
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
-import gzip
 import hashlib
 import io
+import os
 import re
-import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from observing_monitor.errors import SourceError
 from observing_monitor.model import columns
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
-from observing_monitor.model.nights import night_named
+from observing_monitor.model.nights import ONE_DAY, night_named
+from observing_monitor.model.reading import Counts
+from observing_monitor.model.wording import n_of
+from observing_monitor.readers.bounded import LIMITS, Limits, log_values
+from observing_monitor.readers.compressed import decompressed
 from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -24,16 +28,39 @@ if TYPE_CHECKING:
     from typing import Any
     from zoneinfo import ZoneInfo
 
-    from pandas import Series
+    from pandas import DataFrame, Series
 
 
-# A line of rsync's --log-file about a file that arrived: date, time, [pid], the eleven letters of
-# --itemize-changes, name.
+# A line about a file that arrived: date, time, [pid]; then, in a --log-file, the eleven letters of
+# --itemize-changes and the name; in a daemon's log, recv, host, [address], module, (user), name and
+# size; or, with --log-file-format='%o %f %l', recv or send, name and size.
 RSYNC_LINE = re.compile(
-    r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] [<>]f\S{9} (?P<path>.+?)\s*$"
+    r"^(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[\d+\] (?:"
+    r"[<>]f\S{9} (?P<path>.+?)"
+    r"|(?:recv|send) (?:\S+ \[\S*\] \S+ \(\S*\) )?(?P<path2>.+) \d+"
+    r")\s*$"
+)
+# other lines of rsync: what it did to folders and links, what it deleted, its messages
+OTHER_LINE = re.compile(
+    r"^\s*$|^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\d+\] (?:"
+    r"[<>ch.][fdLDS]\S{9} |\*deleting|del\. |(?:building|receiving) file list|sent |total: "
+    r"|rsync|connect |name lookup|params\.c|max connections|auth |unknown module|unable to|bind\(\)"
+    r"|\[|IO |(?:cannot|could not|file|symlink|skipping|created|opening|delta-|total)\b"
+    r"|WARNING|@?ERROR)"
 )
 
 CHANGE_TIMES = "without it files' change times are shown as transfer times"
+# of the last names in a log, those that are looked for in the store
+N_CHECKED = 20
+# how far clocks of two machines may differ
+CLOCKS = datetime.timedelta(minutes=1)
+
+
+class Arrival(NamedTuple):
+    """A file that arrived, as a log has it."""
+
+    path: str
+    at: str
 
 
 class RsyncLog:
@@ -43,28 +70,51 @@ class RsyncLog:
 
     Parameters
     ----------
-    root
-        The folder that the logs lie below.
+    store
+        The folder of files. The logs lie below its parent.
     pattern
-        Their names below it, so that rotated logs count too; "" if there are none.
+        The logs' names, so that rotated logs count too; "" if there are none.
     zone
         The zone of the times in them.
+    prefix
+        What the logs' paths have before the path below `store`.
+    limits
+        Of lines, and of compressed logs.
 
     Attributes
     ----------
     notes
         Sentences about logs that could not be read.
+    unused
+        Sentences about logs without a line about a file.
     """
 
-    def __init__(self, root: Path, pattern: str, zone: ZoneInfo) -> None:
-        self.root = root
+    def __init__(
+        self,
+        store: Path,
+        pattern: str,
+        zone: ZoneInfo,
+        prefix: str = "",
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.store = store
+        self.root = store.parent
         self.pattern = pattern
         self.zone = zone
+        self.limits = limits
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.notes: list[str] = []
+        self.unused: list[str] = []
+        # log -> its lines about files, and lines that no rsync writes; once it was read
+        self.counts: dict[str, Counts] = {}
+        self._has_prefix = False  # True if a path in the logs had it
         self._states: list[list[Any]] | None = None
         # path -> when the file arrived last, as in the log
         self._arrivals: dict[str, str] | None = None
-        # a night's folder -> a number that depends on all arrivals in it
+        # path outside any night's folder -> all its arrivals, in the order of the logs
+        self._loose: dict[str, list[str]] = {}
+        # a night's folder, or a day -> a number that depends on all arrivals in it, or that are
+        # loose and of that day
         self._sums: dict[str, int] = {}
 
     def states(self) -> list[list[Any]]:
@@ -80,28 +130,119 @@ class RsyncLog:
                     self._states.append([path.name, state.st_size, state.st_mtime_ns])
         return self._states
 
-    def digest(self, folders: Iterable[str], loose: Iterable[str]) -> str:
-        """Return a digest of the arrivals in the logs.
+    def digest(self, night: datetime.date, folders: Iterable[str], loose: Iterable[str]) -> str:
+        """Return a digest of the arrivals in the logs that may be of a night.
 
         Parameters
         ----------
+        night
+            The night.
         folders
-            Folders of a night.
+            Its folders.
         loose
-            Paths of other files.
+            Paths of its other files.
         """
         if not self.pattern:
             return ""
         arrivals = self._read()
         sums = [self._sums.get(folder) for folder in folders]
-        text = repr((sums, [(path, arrivals.get(path)) for path in loose], self.notes))
-        return hex_digest(text, n_bytes=16)
+        days = [f"{night + n * ONE_DAY:%Y/%m/%d}" for n in range(3)] if sums else []
+        # if one night at a time is sent, paths lack the night's folder
+        sums += [self._sums[day] for day in days if day in self._sums]
+        of_loose = [(path, arrivals.get(path)) for path in loose]
+        return hex_digest(repr((sums, of_loose, self.notes, *self.unused)), n_bytes=16)
 
-    def transferred_at(self, file_ids: Series[Any]) -> Series[Any]:
-        """Return when each file arrived last (UTC), or NaT."""
+    def transferred_at(self, files: DataFrame, changed_at: Series[Any]) -> Series[Any]:
+        """Return when each file arrived last (UTC), or NaT.
+
+        Parameters
+        ----------
+        files
+            Columns `file_id` and `created_at`.
+        changed_at
+            Change time of each file.
+        """
         arrivals = self._read()
-        times = {path: self.instant(arrivals[path]) for path in file_ids if path in arrivals}
-        return file_ids.map(times).astype(columns.DTYPES["instant"])
+        ids = files["file_id"]
+        times = {path: self.instant(arrivals[path]) for path in ids if path in arrivals}
+        if self._loose:
+            rows = zip(ids, files["created_at"], changed_at, strict=True)
+            times |= {
+                path: at
+                for path, created, changed in rows
+                if path not in times and (at := self._without_folder(path, created, changed))
+            }
+        return ids.map(times).astype(columns.DTYPES["instant"])
+
+    def _without_folder(self, path: str, created: Any, changed: Any) -> datetime.datetime | None:
+        """Return the arrival of a file without its night's folder.
+
+        The same name may be in other nights, so the time must fit the file's own.
+        """
+        folder = _night_folder(path.rpartition("/")[0])
+        texts = self._loose.get(path[len(folder) + 1 :], []) if folder else []
+        times = [at for text in texts if (at := self.instant(text))]
+        fitting = [at for at in times if created - CLOCKS <= at <= changed + CLOCKS]
+        return max(fitting, default=None)
+
+    def why_unused(
+        self, transferred_at: Series[Any], bounds: tuple[datetime.datetime, datetime.datetime]
+    ) -> list[str]:
+        """Return sentences about logs that have no effect.
+
+        No line is about a file, or they are of the night's time, but name no file of the store.
+
+        Parameters
+        ----------
+        transferred_at
+            Of the night's files, from `transferred_at`.
+        bounds
+            Of the night.
+        """
+        if transferred_at.notna().any() or not self._read():
+            return self.unused
+        first, *last = self._first_and_last
+        begin, end = self.instant(first.at), self.instant(last[-1].at)
+        if not (begin and end and begin < bounds[1] and end >= bounds[0]):
+            return self.unused
+        if any(map(self._is_in_store, last)):
+            return self.unused
+        path, n_files = last[-1].path, n_of(len(self._read()), "file")
+        words = f"names {n_files}, none of them in {self.store}, such as {path!r}"
+        remedy = f"{self._remedy(path)}; {CHANGE_TIMES}"
+        return [*self.unused, f"{self.root / self.pattern}: {words}; {remedy}"]
+
+    @functools.cached_property
+    def _first_and_last(self) -> list[Arrival]:
+        """The first arrival, and the last `N_CHECKED`."""
+        by_time = sorted(map(Arrival._make, self._read().items()), key=lambda one: one.at)
+        return [by_time[0], *by_time[-N_CHECKED:]]
+
+    def _is_in_store(self, arrival: Arrival) -> bool:
+        """True if a file is in the store.
+
+        If the log names no night, it is looked for in that of its arrival.
+        """
+        places = [arrival.path]
+        at = self.instant(arrival.at)
+        if at and arrival.path in self._loose:
+            nights = (at - ONE_DAY, at)
+            places += [
+                f"{night:{form}}/{arrival.path}"
+                for night in nights
+                for form in ("%Y-%m-%d", "%Y%m%d")
+            ]
+        return any(os.path.lexists(self.store / place) for place in places)
+
+    def _remedy(self, path: str) -> str:
+        """Return the remedy for paths below another folder."""
+        parts = path.split("/")
+        for n in range(1, len(parts)):
+            if os.path.lexists(self.store.joinpath(*parts[n:])):
+                prefix = "/".join(parts[:n])
+                before = self.prefix if self._has_prefix else ""
+                return f'set transfer_log_prefix = "{before}{prefix}/"'
+        return "set transfer_log_prefix to what is before the path in the store"
 
     def instant(self, text: str) -> datetime.datetime | None:
         """Return a time of the log in UTC.
@@ -127,49 +268,75 @@ class RsyncLog:
             for log in logs:
                 self._read_one(log, arrivals)
             for path, at in arrivals.items():
-                self._add_to_sum(path, at)
+                for one in self._loose.get(path, [at]):
+                    self._add_to_sum(path, one)
         return self._arrivals
 
     def _read_one(self, log: Path, arrivals: dict[str, str]) -> None:
         try:
-            for path, at in read_log(log, self.root):
-                # the latest: in order of name an older log may come after a newer one
-                arrivals[path] = max(at, arrivals.get(path, ""))
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            self.notes.append(f"{log}: its gzip is cut or broken; {CHANGE_TIMES}")
-        except OSError as error:
-            self.notes.append(f"{log}: {os_error_text(error)}; {CHANGE_TIMES}")
+            self._read_lines(log, arrivals)
+        except (OSError, SourceError) as error:
+            words = f"{log}: {os_error_text(error)}" if isinstance(error, OSError) else error
+            self.notes.append(f"{words}; {CHANGE_TIMES}")
+
+    def _read_lines(self, log: Path, arrivals: dict[str, str]) -> None:
+        n_known, odd = 0, list[str]()
+        for line in read_log(log, self.root, self.limits):
+            if isinstance(line, str):
+                odd.append(line)
+                continue
+            n_known += 1
+            path = line.path.lstrip("/")
+            if self.prefix and path.startswith(self.prefix):
+                path, self._has_prefix = path.removeprefix(self.prefix), True
+            # the latest: in order of name an older log may come after a newer one
+            arrivals[path] = max(line.at, arrivals.get(path, ""))
+            if not _night_folder(path.rpartition("/")[0]):
+                self._loose.setdefault(path, []).append(line.at)
+        counts = self.counts[str(log)] = Counts(n_known + len(odd))
+        if odd:
+            words = f"{odd[0].strip()[:120]!r} is no line of rsync"
+            counts.leave_out("", words, len(odd))
+        if odd and not n_known:
+            words = f"no line says that a file arrived, as in {odd[0].strip()[:120]!r}"
+            remedy = "rsync must write it with its usual --log-file-format"
+            self.unused.append(f"{log}: {words}; {remedy}; {CHANGE_TIMES}")
 
     def _add_to_sum(self, path: str, at: str) -> None:
-        if folder := _night_folder(path.rpartition("/")[0]):
-            line = f"{path}\0{at}".encode("utf-8", "backslashreplace")
-            number = int.from_bytes(hashlib.blake2b(line, digest_size=8).digest())
-            # a sum does not depend on the order, which differs once a log is rotated
-            self._sums[folder] = (self._sums.get(folder, 0) + number) % 2**64
+        place = _night_folder(path.rpartition("/")[0]) or at[:10]
+        line = f"{path}\0{at}".encode("utf-8", "backslashreplace")
+        number = int.from_bytes(hashlib.blake2b(line, digest_size=8).digest())
+        # a sum does not depend on the order, which differs once a log is rotated
+        self._sums[place] = (self._sums.get(place, 0) + number) % 2**64
 
 
-def read_log(log: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield path and time of each file that arrived.
+def read_log(log: Path, root: Path, limits: Limits = LIMITS) -> Iterator[Arrival | str]:
+    """Yield each arrival, and each line that no rsync writes.
 
-    Files come in the order of the log.
+    In the order of the log.
 
     Parameters
     ----------
     log
-        The log, plain or `.gz`.
+        The log, plain or compressed.
     root
         The folder that it must lie in, all links resolved.
 
     Raises
     ------
-    OSError, EOFError, zlib.error
+    OSError, SourceError
         If the log can't be read to its end.
     """
-    with open_plain(log, [root]) as raw, gzip.open(raw) if log.suffix == ".gz" else raw as data:
+    with (
+        open_plain(log, [root]) as raw,
+        decompressed(raw, log, limits, values=log_values, too_long=[]) as data,
+    ):
         lines = io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace")
         for line in lines:
             if found := RSYNC_LINE.match(line):
-                yield found["path"], found["at"]
+                yield Arrival(found["path"] or found["path2"], found["at"])
+            elif not OTHER_LINE.match(line) and line.endswith("\n"):  # else it is being written
+                yield line
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -28,7 +28,9 @@ _BEFORE = re.compile(rf"{_NAME}\s*(?:[<>]=?|\bbetween\b)\s*:(?:start|end)\b", re
 _AFTER = re.compile(rf":(?:start|end)\s*[<>]=?\s*{_NAME}(?!\s*[\w(.])", re.IGNORECASE)
 _TABLES = "select name from sqlite_master where type in ('table', 'view')"
 _COLUMN = "select name from pragma_table_info(:table) where name = :column collate nocase"
-_OFFSET = re.compile(r"\d(?:(?P<utc>[Zz])|(?P<sign>[+-])(?P<h>\d\d):?(?P<m>\d\d)?)$", re.ASCII)
+_OFFSET = re.compile(
+    r"\d(?:\s?(?P<utc>[Zz]|UTC|GMT)|(?P<sign>[+-])(?P<h>\d\d):?(?P<m>\d\d)?)$", re.ASCII
+)
 
 
 class Written(NamedTuple):

@@ -8,7 +8,7 @@ never pasted into the text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,8 @@ from observing_monitor.sources.shared.mapped import (
     wanted,
 )
 from observing_monitor.sources.shared.mapping import by_night
-from observing_monitor.sources.shared.to_tables import to_reading
+from observing_monitor.sources.shared.missing import without_missing
+from observing_monitor.sources.shared.to_tables import in_doubt, to_reading
 from observing_monitor.sources.sql_instants import Written, compared_columns, how_written, outside
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from observing_monitor.model.reading import Known, Reading
+    from observing_monitor.model.reading import Counts, Known, Reading
     from observing_monitor.sources.base import Asked
 
 
@@ -78,18 +79,23 @@ class SqlQuery(MappedSource):
             "",
             "Fast query whose result changes if the night's rows do. By default, `query` itself.",
             example="select count(*), max(updated) from observations where night = :night",
+            affects_reading=False,
         )
         nights_query: str = setting(
             "",
             "Query for all nights, one per row, for `rebuild` without first and last day.",
             example="select distinct night from observations",
+            affects_reading=False,
         )
         password_env: str = setting(
             "",
             "Environment variable with the password. PostgreSQL's `.pgpass` works too.",
             example="OBSLOG_PASSWORD",
+            affects_reading=False,
         )
-        timeout_s: float = setting(30, "Time that the database has to answer.")
+        timeout_s: float = setting(
+            30, "Time that the database has to answer.", affects_reading=False
+        )
 
     @staticmethod
     def place_of(settings: SqlQuery.Settings) -> str:
@@ -109,6 +115,8 @@ class SqlQuery(MappedSource):
         check_settings(settings, "sql", bool(_parameters(settings.query)))
         # night, or None for a query of all nights -> its rows by night
         self._rows: dict[datetime.date | None, dict[datetime.date, Rows]] = {}
+        # night, or None for a query of all nights -> its rows and those left out
+        self._counts: dict[datetime.date | None, Counts] = {}
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of `nights_query`, else of a query for all nights."""
@@ -128,12 +136,19 @@ class SqlQuery(MappedSource):
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's rows, mapped."""
-        return to_reading([self._rows_of_night(night)], self.settings)
+        reading = to_reading([self._rows_of_night(night)], self.settings)
+        selected = self._selected(night)
+        place = self.database.place if selected is None else f"{self.database.place}, night {night}"
+        counts = {place: self._counts[selected]}
+        return replace(reading, counts=counts, unread=in_doubt(counts))
 
     def _rows_of_night(self, night: datetime.date) -> Rows:
-        selected = night if _parameters(self.settings.query) else None
-        rows = self._rows_by_night(selected).get(night)
+        rows = self._rows_by_night(self._selected(night)).get(night)
         return rows or Rows(self.database.place, wanted(self.settings), [], [], "row")
+
+    def _selected(self, night: datetime.date) -> datetime.date | None:
+        """Return the night that the query selects, None if it selects all."""
+        return night if _parameters(self.settings.query) else None
 
     def _rows_by_night(self, night: datetime.date | None) -> dict[datetime.date, Rows]:
         """Return the query's rows for a night, or for all if None.
@@ -144,8 +159,12 @@ class SqlQuery(MappedSource):
             if night is not None:
                 # `read` follows `look` for the same night, so older nights need no memory
                 self._rows.clear()
+                self._counts.clear()
             rows = self._run(self.settings.query, night)
             require(rows, wanted(self.settings))
+            rows.counts.n_read = len(rows.rows)
+            self._counts[night] = rows.counts
+            rows = without_missing(rows, self.settings.missing)
             self._rows[night] = by_night(rows, self.settings, self.asked.rule, night)
         return self._rows[night]
 

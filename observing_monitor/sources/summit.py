@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
@@ -27,7 +28,7 @@ from observing_monitor.model.nights import (
     night_named,
     parse_utc,
 )
-from observing_monitor.model.reading import Reading
+from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import shown_all
 from observing_monitor.readers.plain_files import open_plain
@@ -38,9 +39,10 @@ from observing_monitor.sources.expected_compare import compare
 from observing_monitor.sources.expected_findings import findings
 from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, text_metrics
 from observing_monitor.sources.expected_settings import ExpectedSettings
+from observing_monitor.sources.shared.to_tables import in_doubt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from pandas import DataFrame
 
@@ -93,12 +95,16 @@ class SummitMessages(Telling):
         endings: list[str] = setting(
             [".json", ".jsonl"], "Endings of the names of the files to read."
         )
-        kinds: list[str] = setting(["fits"], "Kinds of objects that are images.")
+        kinds: list[str] = setting(
+            ["fits"], "Kinds of objects that are images.", affects_reading=False
+        )
         wait_s: float = setting(
             1800, "An exposure that was read out less long ago is on its way, not missing."
         )
         level: Literal["normal", "warning", "error"] = setting(
-            "warning", "Level of the finding on exposures of which no image came."
+            "warning",
+            "Level of the finding on exposures of which no image came.",
+            affects_reading=False,
         )
 
     @staticmethod
@@ -128,11 +134,26 @@ class SummitMessages(Telling):
 
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return a digest of the messages' files, and the time in steps."""
+        self._refuse_purged(night, known)
         text = repr([tuple(entry) for entry in self._entries(night, [])])
         return {
+            "glance": {"folders": self.tree.night_folders().get(night, [])},
             "as_of": as_of(self.asked, night, self.settings.wait_s)[0],
             "digest": hex_digest(text, n_bytes=64, errors="surrogatepass")[:32],
         }
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
+
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had folders and has none."""
+        had = (known or {}).get("glance", {}).get("folders")
+        if had and not self.tree.night_folders().get(night):
+            words = "the night's folder is no longer there; its messages stay as last seen"
+            raise SourceError(f"{self.tree.root}: {words}")
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's objects and exposures.
@@ -142,7 +163,11 @@ class SummitMessages(Telling):
         notes: list[str] = []
         readouts: dict[str, Readout] = {}
         objects: dict[str, ObjectState] = {}
-        for where, message in self._all_messages(night, notes):
+        for day in (night, night + ONE_DAY):
+            if fault := self.tree.fault_of(day):
+                raise SourceError(fault)
+        found, counts = self._all_messages(night, notes)
+        for where, of_day, message in found:
             try:
                 if isinstance(message, dict) and "Records" in message:
                     for key, state in self._objects_in(message, night):
@@ -152,6 +177,7 @@ class SummitMessages(Telling):
                 else:
                     readouts |= _readout_of(message, night)
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                of_day.leave_out(where, f"a message makes no sense ({_flaw(error)})")
                 notes.append(f"{where}: a message makes no sense ({_flaw(error)}); left out")
         rows: list[TextRow] = [as_of_row(self.asked, night, self.settings.wait_s)]
         for name, readout in readouts.items():
@@ -161,7 +187,13 @@ class SummitMessages(Telling):
             rows.append(TextRow("end_of_readout", name, at, seconds, facts))
         ended_at = {name: readout.ended_at for name, readout in readouts.items()}
         files = _files(objects, ended_at)
-        return Reading(files=files, metrics=text_metrics(rows), notes=notes)
+        return Reading(
+            files=files,
+            metrics=text_metrics(rows),
+            notes=notes,
+            counts=counts,
+            unread=in_doubt(counts),
+        )
 
     @staticmethod
     def numbers(
@@ -183,28 +215,49 @@ class SummitMessages(Telling):
 
     def _entries(self, night: datetime.date, notes: list[str]) -> list[Entry]:
         """Return the files of the night and the next, as a message may come late."""
-        entries: dict[str, Entry] = {}
+        return [entry for entry, _ in self._entries_by_day(night, notes)]
+
+    def _entries_by_day(
+        self, night: datetime.date, notes: list[str]
+    ) -> list[tuple[Entry, datetime.date]]:
+        """Return the files of the night and the next, each with its day."""
+        entries: dict[str, tuple[Entry, datetime.date]] = {}
         for day in (night, night + ONE_DAY):
             listing = self.tree.list_night(day)
             entries |= {
-                entry.path: entry
+                entry.path: (entry, day)
                 for entry in listing.entries
                 if entry.path.endswith(tuple(self.settings.endings))
             }
             notes.extend(note for note in listing.notes if note not in notes)
         return [entries[path] for path in sorted(entries)]
 
-    def _all_messages(self, night: datetime.date, notes: list[str]) -> Iterator[tuple[str, Any]]:
-        """Yield each message of the night's files, with its file."""
-        entries = self._entries(night, notes)
-        paths = [entry.path for entry in entries]
-        for path, shown in zip(paths, shown_all(paths), strict=True):
-            where = f"{self.settings.path}/{shown}"
-            for message in self._messages(os.path.join(self.tree.root, path), where, notes):
-                yield where, message
+    def _all_messages(
+        self, night: datetime.date, notes: list[str]
+    ) -> tuple[list[tuple[str, Counts, Any]], dict[str, Counts]]:
+        """Return the messages of the night's files, and counts by place.
 
-    def _messages(self, path: str, where: str, notes: list[str]) -> list[Any]:
-        """Return the messages of a file, and note what cannot be read."""
+        Each message is with its file and the counts of its day. The night after counts those of
+        its own day again.
+        """
+        found: list[tuple[str, Counts, Any]] = []
+        counts: dict[str, Counts] = {}
+        entries = self._entries_by_day(night, notes)
+        paths = [entry.path for entry, _ in entries]
+        for (entry, day), shown in zip(entries, shown_all(paths), strict=True):
+            where = f"{self.settings.path}/{shown}"
+            of_day = counts.setdefault(f"{self.settings.path}, night {day}", Counts())
+            path, flaws = os.path.join(self.tree.root, entry.path), list[str]()
+            messages = self._messages(path, flaws)
+            of_day.n_read += len(messages) + len(flaws)
+            for flaw in flaws:
+                of_day.leave_out(where, flaw)
+            notes += [f"{where}: {flaw}" for flaw in flaws]
+            found += [(where, of_day, message) for message in messages]
+        return found, counts
+
+    def _messages(self, path: str, flaws: list[str]) -> list[Any]:
+        """Return the messages of a file; `flaws` gets what cannot be read."""
         try:
             with open_plain(path, [self.tree.root]) as file:
                 data = file.read(MAX_BYTES + 1)
@@ -212,22 +265,22 @@ class SummitMessages(Telling):
                 raise ValueError(f"larger than {MAX_BYTES >> 20} MB")
             text = data.decode("utf-8-sig")
         except OSError as error:
-            notes.append(f"{where}: {os_error_text(error)}; its messages are not known")
+            flaws.append(f"{os_error_text(error)}; its messages are not known")
             return []
         except UnicodeDecodeError:
-            notes.append(f"{where}: is no text in UTF-8; its messages are not known")
+            flaws.append("is no text in UTF-8; its messages are not known")
             return []
         except ValueError as error:
-            notes.append(f"{where}: {error}; its messages are not known")
+            flaws.append(f"{error}; its messages are not known")
             return []
         try:
             content = parse_json(text)
             return content if isinstance(content, list) else [content]
         except RecursionError:
-            notes.append(f"{where}: is no message; left out")
+            flaws.append("is no message; left out")
             return []
         except ValueError:
-            return _messages_in_lines(text, where, notes)
+            return _messages_in_lines(text, flaws)
 
     def _objects_in(
         self, message: Mapping[str, Any], night: datetime.date
@@ -251,14 +304,14 @@ def _flaw(error: Exception) -> str:
     return "a value has the wrong type or form"
 
 
-def _messages_in_lines(text: str, where: str, notes: list[str]) -> list[Any]:
+def _messages_in_lines(text: str, flaws: list[str]) -> list[Any]:
     """Return the messages of a file with one per line."""
     messages = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             messages += [parse_json(line)] if line.strip() else []
         except (ValueError, RecursionError):
-            notes.append(f"{where}: line {number} is no whole JSON; left out")
+            flaws.append(f"line {number} is no whole JSON; left out")
             # a file whose first line is none has no messages in lines at all
             if not messages:
                 break

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from observing_monitor.model.reading import Known, UnmatchedCounts
+    from observing_monitor.model.rhythm import Rhythm
 
 
 PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
@@ -23,11 +24,13 @@ def is_pruned(row: IndexRow | Looked, what: str) -> bool:
 INDEXED = (
     "tables",
     "notes",
+    "without_effect",
     "silent",
     "happened",
     "changed_at",
     "is_told",
     "strays",
+    "old_settings",
 )
 
 
@@ -49,6 +52,17 @@ class Fault(TypedDict, total=False):
     level: str
 
 
+class OldData(TypedDict, total=False):
+    """Numbers of facts that were derived under old settings."""
+
+    files: int
+    arrivals: int
+    attempts: int
+    values: int
+    # fingerprints of these settings
+    settings: list[str]
+
+
 class Look(TypedDict, total=False):
     """Result of the last look at a night; the keys are `INDEXED`."""
 
@@ -56,6 +70,8 @@ class Look(TypedDict, total=False):
     tables: str
     # source -> sentences
     notes: dict[str, list[str]]
+    # source -> sentences about settings without effect; None if there are none
+    without_effect: dict[str, list[str]] | None
     # by source
     silent: dict[str, Silent]
     # changes of the night, from `changes.merged`
@@ -65,6 +81,8 @@ class Look(TypedDict, total=False):
     is_told: bool
     # files that a neighbouring night may complete
     strays: UnmatchedCounts
+    # source -> data derived under old settings that it no longer has; None if there are none
+    old_settings: dict[str, OldData] | None
 
 
 class IndexRow(Look, total=False):
@@ -81,8 +99,14 @@ class IndexRow(Look, total=False):
     # from `usual.worse`
     worse: dict[str, float]
     judged_at: str
-    # when time alone will change a class
+    # when time alone will change a class, or end the status none
     next_change_at: str | None
+    # how often files came; not kept for long
+    rhythm: Rhythm
+    # of tonight: when it is dark, begin and end
+    dark: list[list[str]]
+    # of tonight: what has stopped, from `quiet.as_kept`
+    quiet: list[list[Any]]
     # fingerprint of what the summary was made from
     basis: str
     # fingerprint of the neighbouring nights' unmatched files
@@ -108,6 +132,29 @@ class IndexRow(Look, total=False):
     is_damaged: bool
 
 
+# where a row was left out, and why: place, line or number in it, reason
+LeftOut = tuple[str, str, str]
+# rows of a place: read, left out, and the first examples (line or number, reason)
+PlaceRows = tuple[int, int, list[tuple[str, str]]]
+
+
+class SourceRows(TypedDict, total=False):
+    """Rows of all places that a source read."""
+
+    n_read: int
+    n_left_out: int
+    examples: list[LeftOut]
+    # a sentence on the places of which no row is understood, and their rows
+    nothing: str
+    n_rows_of_nothing: int
+    # when the first row was left out, if any is
+    since: str
+    # night -> rows read and left out; the newest nights on which a run asked the source
+    history: dict[str, tuple[int, int]]
+    # the share of rows that is usually left out, if it is much more now
+    usual: float
+
+
 class Looked(Look, total=False):
     """`looked.json`: the last look at a night's sources."""
 
@@ -121,6 +168,12 @@ class Looked(Look, total=False):
     # source -> digest of its attempts, if these are the stream's cached ones
     kept: dict[str, str]
     sources: dict[str, Known]
+    # source -> its last look, with settings that changed since; it has not answered since
+    earlier: dict[str, Known]
+    # source -> setting -> fingerprint of the value that its data were derived with
+    derived: dict[str, dict[str, str]]
+    # source -> place -> its rows; of sources that count them
+    rows: dict[str, dict[str, PlaceRows]]
     pruned: dict[str, str]
     # of a night whose tables were pruned
     row: IndexRow
@@ -132,6 +185,8 @@ class Index(TypedDict):
     schema_version: int
     nights: dict[str, IndexRow]
     sources: dict[str, Fault]
+    # source -> its rows; of sources that count them
+    rows: NotRequired[dict[str, SourceRows]]
     # year -> fingerprint of its page
     years: NotRequired[dict[str, str]]
     # fingerprint of the stream's page

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
     from pyarrow import DataType
+    from pyarrow.parquet import FileMetaData
 
     from observing_monitor.model.columns import Column
 
 
 # from so many rows on, several threads read faster than one
 MANY = 20_000
+# a file may have so many rows, and so many more for each of its bytes
+MOST_ROWS, ROWS_OF_BYTE = 2_000_000, 20
+MOST_UNPACKED = 4_000_000_000
 # columns of text in which hardly any value occurs twice
 ALL_DIFFERENT = ("file_id", "name", "path", "destination", "names")
 
@@ -81,8 +85,27 @@ def from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
 
     # read_table would first look for a data set of several files, which takes longer than reading
     file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True)
-    table = file.read(use_threads=file.metadata.num_rows >= MANY)
-    return frames.frame(described, table.to_pandas()) if table.num_rows else frames.empty(described)
+    _check_size(file.metadata, len(data))
+    names = [name for name in file.schema_arrow.names if name in {c.name for c in described}]
+    if len(set(names)) < len(names):
+        raise ValueError("it has two columns of one name")
+    table = file.read(names, use_threads=file.metadata.num_rows >= MANY)
+    if not table.num_rows:
+        return frames.empty(described)
+    # what others may have put into the metadata of pandas is not followed
+    return frames.frame(described, table.to_pandas(ignore_metadata=True))
+
+
+def _check_size(metadata: FileMetaData, n_bytes: int) -> None:
+    """Raise ValueError if a file claims too much.
+
+    A few bytes can claim billions of equal rows.
+    """
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    n_unpacked = sum(group.total_byte_size for group in groups)
+    if metadata.num_rows > MOST_ROWS + ROWS_OF_BYTE * n_bytes or n_unpacked > MOST_UNPACKED:
+        words = f"{metadata.num_rows:,} rows of {n_unpacked:,} bytes in a file of {n_bytes:,}"
+        raise ValueError(f"it claims to hold {words}")
 
 
 def digest_of(data: bytes) -> str:

@@ -40,16 +40,21 @@ ATTEMPTS_PREFIX = layout.ATTEMPTS_PREFIX
 UNMATCHED = ("files", "ingests")
 # members of `looked.json` that are objects
 _OBJECTS = (
+    "derived",
+    "earlier",
     "keys",
     "kept",
     "notes",
+    "old_settings",
     "pruned",
     "row",
+    "rows",
     "silent",
     "happened",
     "sizes",
     "sources",
     "strays",
+    "without_effect",
 )
 
 

@@ -308,6 +308,25 @@ def merged(
     return made
 
 
+def of_files(kept: Any, file_ids: pd.Series[str]) -> dict[str, dict[str, Any]]:
+    """Return the changes to keep, without files that are no longer known.
+
+    Parameters
+    ----------
+    kept : object
+        As for `merged`.
+    file_ids : Series of str
+        The files of the night.
+    """
+    known, made = set(file_ids), merged(kept, {}, "")
+    for kind, row in list(made.items()):
+        named = {file_id: detail for file_id, detail in row["files"].items() if file_id in known}
+        made[kind] = {**row, "files": named, "n": row["n"] - len(row["files"]) + len(named)}
+        if not named:
+            del made[kind]
+    return made
+
+
 def describe(kept: Any) -> list[tuple[str, str, tuple[Row, ...]]]:
     """Return level, sentence and rows of each change, worst first.
 

@@ -118,7 +118,7 @@ def _classified(
     conditions = {
         "ingested": is_done,
         "gone": ~judged["on_disk"],
-        "ignored": (status == "ignored") | _matches(judged["name"], limits.ignore),
+        "ignored": (status == "ignored") | matches(judged["name"], limits.ignore),
         "not_fits": judged["kind"] != "fits",
         "failed": status.isin(FAILED) | (is_again & ~is_young & ~is_backlog),
         "pending": is_young | is_backlog | (not has_answered),
@@ -211,7 +211,8 @@ def _first_attempts(ingests: DataFrame, rows: NDArray[int64], index: pd.Index[An
     return pd.Series(first.view("datetime64[us]"), index=index).dt.tz_localize("UTC")
 
 
-def _matches(names: Series[str], patterns: Iterable[str]) -> Series[bool]:
+def matches(names: Series[str], patterns: Iterable[str]) -> Series[bool]:
+    """Return True for each name that a pattern fits."""
     matched = pd.Series(False, index=names.index)
     for pattern in patterns:
         matched |= names.map(lambda name, pattern=pattern: fnmatch(name, pattern)).astype(bool)

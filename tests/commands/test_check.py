@@ -47,7 +47,8 @@ def test_check_teaches(tmp_path, capsys):
         "a night is the date of UTC−12h: now it is 2020-02-13, from 2020-02-13 12:00 UTC to "
         "2020-02-14 12:00 UTC"
     )
-    first, second = told[f"ok     files at {tmp_path}/input/storage"][1:]
+    first, second, third = told[f"ok     files at {tmp_path}/input/storage"][1:]
+    assert third == "rows: 7 read, 7 understood, 0 left out"
     assert re.fullmatch(r"1 night, 2020-02-12 to 2020-02-12; answered in \d+\.\d\d s", first)
     assert second.startswith("of 2020-02-12: 7 files, the last at ")
     assert (
@@ -57,14 +58,14 @@ def test_check_teaches(tmp_path, capsys):
     output = told[f"ok     output {tmp_path}/site"]
     assert (
         output[1].startswith(f"is not there yet, and can be made in {tmp_path}; ")
-        and "no run has finished there yet" in output
+        and "no run has read the sources yet" in output
     )
     assert "3 looked at: 0 failed, 0 odd" in told
     assert run("-c", config, now=NOON) == 0
     code, told = checked(capsys, "-c", config, now=NOON + datetime.timedelta(minutes=12))
     output = told[f"ok     output {tmp_path}/site"]
     assert (
-        "last run at 2020-02-13 18:00 UTC, 12 min 00 s ago" in output
+        "sources last read at 2020-02-13 18:00 UTC, 12 min 00 s ago" in output
         and "store of latiss: 2 nights, 2020-02-12 to 2020-02-13" in output
     )
 
@@ -134,12 +135,8 @@ def test_check_without_leave(tmp_path, capsys):
     assert code == 1 and words.startswith(
         f"{tmp_path}/site can't be written by this user (uid 65534); change its owner"
     )
-    (words,) = [
-        line
-        for line in told[f"odd    files at {tmp_path}/input/storage"]
-        if line.startswith("odd: ")
-    ]
-    assert words.startswith(f"odd: {tmp_path}/input/storage/2020-02-12: permission denied")
+    words = told[f"FAILED files at {tmp_path}/input/storage"][-1]
+    assert words.startswith(f"{tmp_path}/input/storage/2020-02-12: permission denied")
 
 
 def test_check_of_an_output_that_cannot_be(tmp_path, capsys):
@@ -232,7 +229,11 @@ def test_check_of_a_source_with_much_that_is_odd(tmp_path, capsys):
     said = told[f"odd    table at {tmp_path}/{place}"]
     assert (
         code == 0
-        and sum("more cells than the header has" in line for line in said) == 3
+        and sum(
+            line.startswith("odd: ") and "more cells than the header has" in line for line in said
+        )
+        == 3
+        and "rows: 10 read, 5 understood, 5 left out" in said
         and said[-1] == "and 2 more odd things"
     )
     code, told = checked(capsys, "-c", config, now=NOON + datetime.timedelta(days=100))

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -15,9 +14,10 @@ import pytest
 from conftest import need
 from histories import DAYS, make_history, rebuild_of
 from running import contents, nights, start
+from support.clusters import DaskCluster
 
 from observing_monitor.errors import UsageError
-from observing_monitor.processes import workers
+from observing_monitor.processes.cluster import cluster
 
 
 @pytest.fixture(scope="module")
@@ -33,61 +33,10 @@ def dask_cluster(tmp_path, *before):
 
     Each is a process of its own. `before` comes before the workers' command.
     """
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        need(False, "there is no Dask (pip install observing_monitor[dask])")
-    environment = os.environ | {
-        "DASK_DISTRIBUTED__DASHBOARD__LINK": "",
-        "DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "2s",
-    }
-
-    def dask(*words, before=()):
-        with open(tmp_path / "dask.log", "ab") as log:
-            return subprocess.Popen(
-                [*before, sys.executable, "-m", *words],
-                stdout=log,
-                stderr=log,
-                cwd=tmp_path,
-                env=environment,
-            )
-
-    where = tmp_path / "scheduler.json"
-    started = [
-        dask(
-            "distributed.cli.dask_scheduler",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--no-dashboard",
-            "--scheduler-file",
-            str(where),
-        )
-    ]
-    one = (
-        "--nthreads",
-        "1",
-        "--no-nanny",
-        "--no-dashboard",
-        "--host",
-        "127.0.0.1",
-        "--local-directory",
-        str(tmp_path / "dask"),
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not where.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        address = re.search(r'"address": "(tcp://[^"]+)"', where.read_text())[1]
-        started += [
-            dask("distributed.cli.dask_worker", address, *one, before=before) for _ in range(2)
-        ]
-        yield address, started[1:]
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
+    with DaskCluster(tmp_path) as made:
+        made.add_worker(*before)
+        made.add_worker(*before)
+        yield made.address, made.workers
 
 
 def test_cluster_of_which_a_worker_dies(tree, tmp_path):
@@ -230,7 +179,7 @@ def test_cluster_without_workers(tmp_path, caplog):
     with dask_cluster(tmp_path) as (address, both):
         for worker in both:
             os.kill(worker.pid, signal.SIGSTOP)
-        with dask_worker_later(both), workers.cluster(address) as made:
+        with dask_worker_later(both), cluster(address) as made:
             assert f"the cluster at {address} has no worker yet; waiting for one" in caplog.text
             assert sorted(made.results(abs, [(-3,), (-4,)], None)) == [3, 4]
 
@@ -269,6 +218,6 @@ def test_no_scheduler(tree, tmp_path):
         need(False, "there is no Dask (pip install observing_monitor[dask])")
     with (
         pytest.raises(UsageError, match="no scheduler answers"),
-        workers.cluster("tcp://127.0.0.1:1", timeout_s=2),
+        cluster("tcp://127.0.0.1:1", timeout_s=2),
     ):
         pass

@@ -43,7 +43,7 @@ with watched:  # only the branches of what is imported here count
     from observing_monitor.feeds import notify
     from observing_monitor.model import frames, names, nights, reading
     from observing_monitor.readers import night_paths, textfiles
-    from observing_monitor.readers.patterns import Pattern
+    from observing_monitor.readers.patterns import NamePattern
     from observing_monitor.sources import expected_lists, lwa, lwa_points, rsync_log
     from observing_monitor.sources.registry import BUILT_IN, source_class
     from observing_monitor.storage.output import Output
@@ -60,7 +60,9 @@ WHOLE_EVERY = 100  # inputs under atheris: one is read as a whole, the others ar
 # Only the parsing of a source, which takes a hundredth of the time of a reading.
 PARSERS = {
     "files": lambda source, path: [
-        source.log.instant(at) for _, at in rsync_log.read_log(path, path.parent)
+        source.log.instant(line.at)
+        for line in rsync_log.read_log(path, path.parent)
+        if isinstance(line, rsync_log.Arrival)
     ],
     "lasair": lambda source, path: source._reader.read(1137),
     "broker_counts": lambda source, path: textfiles.read_csv(path),
@@ -69,7 +71,7 @@ PARSERS = {
         str(path), source.groups, source.settings, NOW
     ).rows(lwa.read_dump(path)),
     "expected": lambda source, path: expected_lists.read_sensors(expected_lists.read_text(path)),
-    "summit": lambda source, path: source._messages(str(path), str(path), []),
+    "summit": lambda source, path: source._messages(str(path), []),
     "table, CSV": lambda source, path: textfiles.read_csv(path),
     "table, JSON": lambda source, path: textfiles.read_json(path, "data.items"),
     "table, JSON lines": lambda source, path: textfiles.read_jsonl(path),
@@ -145,7 +147,7 @@ def of_names(_):
         column = pd.Series(frames.texts(texts))
         first = range(min(len(column), 3))
         for pattern in patterns:
-            read = Pattern("name_pattern", pattern).read_names
+            read = NamePattern(pattern).read_names
             each = [read(column.iloc[n : n + 1]) for n in first]
             assert read(column).iloc[:3].equals(pd.concat(each))
         before, last = names.split(column)

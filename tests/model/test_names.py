@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from python_groups import groups_by_python
 
 from observing_monitor.model import frames, names
-from observing_monitor.readers.patterns import Pattern
+from observing_monitor.readers.patterns import NamePattern
 
 PARTS = (
     "AT_O_",
@@ -106,7 +106,7 @@ def test_forms_of_rubin(name, obsid, exposure, seq_num, detector):
 
 def test_pattern_of_the_settings():
     """A pattern of the settings may use all of Python's syntax."""
-    pattern = Pattern("name_pattern", r"_(?P<seq_num>\d+)(?=_b)")
+    pattern = NamePattern(r"_(?P<seq_num>\d+)(?=_b)")
     told = pattern.read_names(pd.Series(["dark_0012_b.fits", "dark_0013.fits", None], dtype="str"))
     assert told["seq_num"].tolist() == [12, pd.NA, pd.NA]
     assert told[["obsid", "exposure", "detector"]].isna().all(axis=None)

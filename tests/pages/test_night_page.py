@@ -94,6 +94,9 @@ def test_night_without_files():
     assert "No files in this night" in page.words
     assert not {"files", "attention", "charts", "exposures", "numbers"} & set(page.ids)
     assert "no earlier night" in page.words and "no later night" in page.words
+    page = render_sample(structs.replace(night_samples.empty_night_page(), is_unread=True))
+    assert "No files are known of this night, because a source could not be read" in page.words
+    assert "nothing was taken" not in page.words
 
 
 def test_night_of_numbers_alone():
@@ -118,12 +121,23 @@ def test_night_of_numbers_alone():
 
 def test_findings_link_only_to_parts_of_the_page():
     """Findings link only to parts that the page has."""
-    hrefs = ("#queues", "#failed", "#file-1", "#sources", "#metrics", "#file-9", "#nothing")
+    rows = "index.html#rows"  # of the stream's page
+    hrefs = (
+        rows,
+        "index.html#other",
+        "#queues",
+        "#failed",
+        "#file-1",
+        "#sources",
+        "#metrics",
+        "#file-9",
+        "#nothing",
+    )
     findings = [Finding("error", "a finding", href) for href in hrefs]
     page = night_samples.night_page(findings=findings[:2], more_findings=findings[2:], queues=[])
     made = without_dead_ends(page)
     linked = [finding.href for finding in [*made.findings, *made.more_findings] if finding.href]
-    assert linked == ["#failed", "#file-1", "#sources", "#metrics"]
+    assert linked == [rows, "#failed", "#file-1", "#sources", "#metrics"]
 
 
 def test_links_to_neighbours():

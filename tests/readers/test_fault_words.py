@@ -1,14 +1,12 @@
 """Faults in plain words, never in those of a library."""
 
-import csv
-import io
 import json
 import sqlite3
 
 import pytest
 import yaml
 
-from observing_monitor.readers.fault_words import csv_words, json_words, sqlite_words, yaml_words
+from observing_monitor.readers.fault_words import json_words, sqlite_words, yaml_words
 
 
 def raised(function, *arguments):
@@ -42,11 +40,3 @@ def test_yaml():
     """A fault of YAML has its place, not the parser's words."""
     error = raised(yaml.safe_load, "registry: {db: [")
     assert yaml_words(error) == "is not YAML from line 1, character 17 on"
-
-
-def test_csv():
-    """A cell without an end, and a NUL, are named."""
-    long = f'"{"x" * (csv.field_size_limit() + 1)}"'
-    error = raised(lambda: list(csv.reader(io.StringIO(long))))
-    assert csv_words(error) == "a cell is longer than 131,072 characters; is a quote never closed?"
-    assert csv_words(csv.Error("line contains NUL")) == "has a NUL character; is it CSV?"

@@ -3,11 +3,11 @@
 import datetime
 import os
 import socket
-from pathlib import Path
 
 import pytest
 from conftest import need
 from filestore import NIGHT, NOW, put, read, store
+from nobody import as_nobody, can_drop, opened_above
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model.nights import NightRule
@@ -130,64 +130,38 @@ def test_odd_things_stop_nothing(tmp_path):
 
 @pytest.mark.parametrize("mode", [0, 0o444], ids=["nothing", "names alone"])
 def test_folder_that_cannot_be_read(tmp_path, mode):
-    """An unreadable folder is noted with the remedy."""
+    """An unreadable folder is a fault, with the remedy; the rest is read."""
     need(
-        os.geteuid() != 0 or _drop(),
+        can_drop(),
         "root reads every folder, and there is no other user to become",
     )
     put(tmp_path / "2020-02-12" / "a.fits")
     closed = put(tmp_path / "2020-02-12" / "closed" / "b.fits").parent
     (closed / "inner").mkdir()
     closed.chmod(mode)
-    _opened_above(tmp_path)
-    reading = _as_nobody(lambda: read(tmp_path))
+    opened_above(tmp_path)
+    reading = as_nobody(lambda: read(tmp_path))
     assert list(reading.files["name"]) == ["a.fits"] and reading.unread == ["2020-02-12/closed"]
-    (note,) = reading.notes
-    assert "closed: permission denied (let the user that runs this read it)" in note
+    assert "closed: permission denied (let the user that runs this read it)" in reading.fault
+    assert reading.notes == []
 
 
 def test_unreadable_folder_of_a_settled_night(tmp_path):
     """Every look lists an unreadable folder again."""
     need(
-        os.geteuid() != 0 or _drop(),
+        can_drop(),
         "root reads every folder, and there is no other user to become",
     )
     closed = put(tmp_path / "2020-02-12" / "closed" / "b.fits").parent
     seconds = datetime.datetime(2020, 2, 20, tzinfo=datetime.UTC).timestamp()
     for folder in (closed, closed.parent):
         os.utime(folder, (seconds, seconds))
-    _opened_above(tmp_path)
+    opened_above(tmp_path)
     closed.chmod(0)
-    known = _as_nobody(lambda: store(tmp_path).look(NIGHT, None))
-    assert _as_nobody(lambda: store(tmp_path).look(NIGHT, known)) == known
+    known = as_nobody(lambda: store(tmp_path).look(NIGHT, None))
+    assert as_nobody(lambda: store(tmp_path).look(NIGHT, known)) == known
     closed.chmod(0o755)
-    assert _as_nobody(lambda: store(tmp_path).look(NIGHT, known))["digest"] != known["digest"]
-
-
-def _opened_above(path):
-    for folder in (path, *path.parents):
-        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o755)
-
-
-def _drop():
-    import pwd
-
-    try:
-        return pwd.getpwnam("nobody").pw_uid
-    except KeyError:
-        return None
-
-
-def _as_nobody(look):
-    """Return a function's result for another user."""
-    if os.geteuid():
-        return look()
-    os.seteuid(_drop())
-    try:
-        return look()
-    finally:
-        os.seteuid(0)
+    assert as_nobody(lambda: store(tmp_path).look(NIGHT, known))["digest"] != known["digest"]
 
 
 def test_no_store(tmp_path):

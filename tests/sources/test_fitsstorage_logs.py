@@ -171,7 +171,7 @@ def test_broken_logs_are_notes(tmp_path):
     reading = source(tmp_path).read(datetime.date(2024, 1, 10))
     assert attempts(reading, "ingest")[0] == ("N20240110S0001.fits", "success")
     assert [
-        "a.log.1.gz: breaks off" in reading.notes[0],
+        "a.log.1.gz: its gzip is cut or broken" in reading.notes[0],
         "b.log: no line" in reading.notes[1],
         "c.log.gz" in reading.notes[2],
     ] == [True] * 3

@@ -1,5 +1,6 @@
 """Sources of other packages, found by their entry points."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -73,6 +74,11 @@ def test_example_package(installed, tmp_path):
     assert "the median seeing was 1.60″, above 1.5″" in rows["2021-12-01"]["info"]
     page = (tmp_path / "site/dome/2021-12-01.html").read_text()
     assert "seeing_median" in page and "the first is line 3" in page
+    assert "not counted" in (tmp_path / "site/dome/index.html").read_text()
+    status = json.loads((tmp_path / "site/status.json").read_text())
+    assert status["streams"][0]["sources"][0]["rows"] is None
+    assert "source_rows" not in (tmp_path / "site/observing_monitor.prom").read_text()
+    assert "rows: not counted" in observing_monitor([installed], "check", *days[:2]).stdout
     (tmp_path / "seeing.log").unlink()
     done = observing_monitor([installed], *days)
     assert done.returncode == 1 and "does the seeing monitor write its log there?" in done.stderr

@@ -40,14 +40,17 @@ def test_transfer_log_that_is_broken(tmp_path):
         line.format("02/13 04:00:00") + line.format("13/45 99:99:99").replace("a.fits", "b.fits")
     )
     put(tmp_path / "storage" / "2020-02-12" / "b.fits")
-    (tmp_path / "rsync.log.1.gz").write_bytes(b"no gzip")
+    (tmp_path / "rsync.log.1.gz").write_bytes(gzip.compress(b"cut")[:-4])
     (tmp_path / "rsync.log.2").mkdir()
+    (tmp_path / "rsync.log.3.gz").write_bytes(b"no gzip\n")
     reading = store(tmp_path / "storage", transfer_log="rsync.log*").read(NIGHT)
     assert reading.files["transferred_at"][0] == pd.Timestamp("2020-02-13T04:00:00Z")
-    assert [note.partition(";")[0] for note in reading.notes] == [
+    assert [note.partition(";")[0].partition(" (")[0] for note in reading.notes] == [
         f"{tmp_path}/rsync.log.1.gz: its gzip is cut or broken",
         f"{tmp_path}/rsync.log.2: it is not a plain file",
     ]
+    (words,) = reading.without_effect
+    assert words.startswith(f"{tmp_path}/rsync.log.3.gz: no line says that a file arrived, as in")
 
 
 def test_a_night_changes_with_its_own_log_lines(tmp_path):

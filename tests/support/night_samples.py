@@ -267,6 +267,7 @@ def _files(text, has_ingest):
     )
     return {
         "has_files": True,
+        "is_unread": False,
         "has_ingest": has_ingest,
         "attention": [error_group(text), missing],
         "n_attention": 17,

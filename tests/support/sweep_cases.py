@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from support.observatory import DROP, LAST, WEATHER, camera, of_input_dir
 from support.observatory_kinds import KINDS, of_kind
+from support.observatory_tonight import of_tonight
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Case:
 
 OBSERVATORIES = {
     "camera": camera,
+    "camera of tonight": of_tonight,
     "input_dir": of_input_dir,
     **{kind: (lambda kind=kind: of_kind(kind)) for kind in KINDS},
 }
@@ -89,6 +91,10 @@ SWEPT = [
     _stream("last_stage", "archive"),
     _stream("ignore", ["*_000004.fits"]),
     _stream("delay_warning_s", 60),
+    *(
+        Case("streams", setting, "camera of tonight", {f"streams.one.{setting}": 600})
+        for setting in ("quiet_warning_s", "quiet_error_s")
+    ),
     _stream("stale_after_s", 600),
     _stream("stale_after_s", 86_400, note="of one of two streams"),
     Case(
@@ -250,6 +256,7 @@ MAPPED = {
     "time_format": "unix",
     "zone": "TAI",
     "statuses": {"ok": "success"},
+    "missing": [-99],
 }
 DATABASE = {"password_env": "PASSWORD", "timeout_s": 5}
 NAMES = r"(?P<exposure>\w+)"
@@ -261,6 +268,7 @@ READING = {
         "name_pattern": NAMES,
         "transfer_log": "rsync.log",
         "transfer_log_zone": "America/Santiago",
+        "transfer_log_prefix": "storage",
     },
     "objects": {
         "skip": ["*.part"],
@@ -292,6 +300,7 @@ READING = {
         "night_pattern": r"(?P<night>\d+)",
         "separator": ";",
         "comment": "%",
+        "missing": [-99],
     },
     "bucket_listing": {},
     "table": {"format": "csv", "separator": ";", "comment": "%", "records": "data", **MAPPED},
@@ -342,7 +351,11 @@ NOT_SWEPT = {
         "query_links": HOW_READ,
         "transfer_log": HOW_READ,
         "transfer_log_zone": HOW_READ,
+        "transfer_log_prefix": HOW_READ,
         "time_limit_s": HOW_READ,
+        "max_line_bytes": HOW_READ,
+        "max_record_bytes": HOW_READ,
+        "max_unpacked_bytes": HOW_READ,
         "previews": "is swept by tests of its own, with real images",
         **dict.fromkeys(("keep_pages_days", "keep_tables_days", "keep_previews_days"), AGE),
         "notify": TOLD,

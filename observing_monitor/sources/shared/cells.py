@@ -30,8 +30,12 @@ NUMERIC_TIMES = {
 }
 MJD_OF_1970 = 40587.0
 JD_OF_1970 = 2440587.5
-# texts that stand for a missing number
-NOT_AVAILABLE = ("", "nan", "none", "null", "n/a", "na", "-", "--")
+# texts that stand for a missing number or time
+NOT_AVAILABLE = ("", "nan", "nat", "none", "null", "n/a", "na", "-", "--")
+# a time with a zone that pandas does not read: UTC in letters, or blanks before it
+_ZONE_AT_END = re.compile(
+    r"(?P<time>.*\d)\s*(?:(?P<utc>UTC|GMT|Z)|(?<=\s)(?P<offset>[+-]\d\d(?::?\d\d)?))", re.IGNORECASE
+)
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 
 
@@ -78,6 +82,13 @@ def is_blank(values: Series[Any]) -> Series[bool]:
     ).astype(bool)
 
 
+def is_absent(values: Series[Any]) -> Series[bool]:
+    """Return True for each cell without a value."""
+    return values.isna() | values.map(
+        lambda value: isinstance(value, str) and value.strip().lower() in NOT_AVAILABLE
+    ).astype(bool)
+
+
 def to_text(values: Series[Any]) -> Series[str]:
     r"""Return cells as text.
 
@@ -118,10 +129,7 @@ def to_numbers(values: Series[Any]) -> tuple[Series[float], Series[bool]]:
             return None
 
     numbers = values.astype("object").map(number).astype("float64")
-    is_none = values.isna() | values.map(
-        lambda value: isinstance(value, str) and value.strip().lower() in NOT_AVAILABLE
-    ).astype(bool)
-    is_odd = (numbers.isna() & ~is_none) | numbers.abs().eq(float("inf"))
+    is_odd = (numbers.isna() & ~is_absent(values)) | numbers.abs().eq(float("inf"))
     return numbers.mask(is_odd), is_odd
 
 
@@ -220,7 +228,7 @@ def _of_text_or_dates(values: Series[Any], form: str) -> tuple[Series[Any], Seri
     is_date = values.map(lambda value: isinstance(value, datetime.date)).astype(bool)
     text = values.where(is_text).astype("str").str.strip()
     pattern = "ISO8601" if form == "iso" else form
-    of_text = pd.to_datetime(text, format=pattern, utc=True, errors="coerce")
+    of_text, is_utc = _of_text(text, pattern)
     of_dates = pd.to_datetime(values.where(is_date), utc=True, errors="coerce")
     read = of_text.astype(columns.DTYPES["instant"]).fillna(
         of_dates.astype(columns.DTYPES["instant"])
@@ -229,9 +237,31 @@ def _of_text_or_dates(values: Series[Any], form: str) -> tuple[Series[Any], Seri
         has_offset = text.str.contains(r"(?:Z|[+-]\d\d:?\d\d|[+-]\d\d)$", na=False)
         has_offset &= text.str.contains(":", na=False, regex=False)
     else:
-        has_offset = pd.Series("%z" in form, index=values.index)
+        has_offset = pd.Series("%z" in form.lower(), index=values.index)
     is_aware = values.map(lambda value: getattr(value, "tzinfo", None) is not None).astype(bool)
-    return read, is_aware | (is_text & has_offset)
+    return read, is_aware | is_utc | (is_text & has_offset)
+
+
+def _of_text(text: Series[str], pattern: str) -> tuple[Series[Any], Series[bool]]:
+    """Return texts as instants, and if a zone follows a blank.
+
+    UTC, GMT or Z may follow a pattern that says nothing of them.
+    """
+    import pandas as pd
+
+    read = pd.to_datetime(text, format=pattern, utc=True, errors="coerce")
+    found = text[read.isna()].map(_ZONE_AT_END.fullmatch, na_action="ignore").dropna()
+    if pattern != "ISO8601":
+        found = found[found.map(lambda match: match["utc"] is not None).astype(bool)]
+    if found.empty:
+        return read, pd.Series(False, index=text.index)
+    plain = found.map(
+        lambda match: (
+            match["time"].rstrip() + ("" if pattern != "ISO8601" else match["offset"] or "Z")
+        )
+    )
+    again = pd.to_datetime(plain.astype("str"), format=pattern, utc=True, errors="coerce").dropna()
+    return read.fillna(again), read.index.to_series().isin(again.index)
 
 
 def to_zone(instant: datetime.datetime, zone: str) -> datetime.datetime:

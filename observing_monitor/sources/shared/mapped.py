@@ -12,6 +12,7 @@ from observing_monitor.model.nights import zone_named
 from observing_monitor.model.setting import setting
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.shared import completeness
+from observing_monitor.sources.shared.meanings import MISSING
 
 if TYPE_CHECKING:
     import datetime
@@ -66,6 +67,7 @@ class Mapped(completeness.CountSettings):
     zone: str = setting(
         "UTC", "Time zone of instants that have none, or `TAI`.", example="Pacific/Honolulu"
     )
+    missing: list[float | str] = setting([], MISSING, example=[-99, "unknown"])
     statuses: dict[str, str] = setting(
         {},
         "Its word for how an attempt ended = ours: success, failure, ignored, waiting …",
@@ -73,7 +75,10 @@ class Mapped(completeness.CountSettings):
     )
     stages: list[str] = setting(["ingest"], "Stages of its attempts, in order.")
     headlines: list[str] = setting(
-        [], "Metrics to show in the table of nights.", example=["seeing"]
+        [],
+        "Metrics to show in the table of nights.",
+        example=["seeing"],
+        affects_reading=False,
     )
 
 
@@ -168,5 +173,10 @@ def require(rows: Rows, names_wanted: list[str]) -> None:
     """Raise SourceError if rows lack one of these columns."""
     for name in names_wanted if rows.rows or rows.columns else []:
         if name not in rows.columns:
-            remedy = _nearest(name, rows.columns)
+            is_numbered = rows.columns == [str(n + 1) for n in range(len(rows.columns))]
+            remedy = (
+                f'its rows are lists: name a column by its number, "1" to "{len(rows.columns)}"'
+                if is_numbered
+                else _nearest(name, rows.columns)
+            )
             raise SourceError(f"{rows.place}: has no column {name!r}; {remedy}")

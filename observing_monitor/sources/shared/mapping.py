@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from observing_monitor.model.wording import is_nothing
 from observing_monitor.readers.night_paths import read_night
 from observing_monitor.readers.textfiles import at
 from observing_monitor.sources.shared.cells import to_instants
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from observing_monitor.model.nights import NightRule
     from observing_monitor.readers.textfiles import Rows
     from observing_monitor.sources.shared.mapped import Mapped
+
+
+# our columns that name the file or metric of a row; the first that the settings map counts
+NAMED_BY = {
+    "files": ("file_id", "path", "name"),
+    "ingests": ("path", "names"),
+    "metrics": ("name",),
+}
 
 
 def by_night(
@@ -41,10 +50,32 @@ def by_night(
     if not rows.rows:
         return apart(rows, [], "", night)
     if settings.night_column:
-        return apart(rows, _nights_in(rows, settings), f" in {settings.night_column!r}", night)
-    if night is not None:
+        column, where = settings.night_column, f" in {settings.night_column!r}"
+        nights = _nights_in(rows, settings)
+    elif night is not None:
+        _count_nameless(rows, settings, [])
         return {night: rows}
-    return apart(rows, _nights_of_instants(rows, settings, rule), "")
+    else:
+        column, where = settings.columns[OWN_INSTANT[settings.feeds]], ""
+        nights = _nights_of_instants(rows, settings, rule)
+    _count_nameless(rows, settings, nights)
+    return apart(rows, nights, where, night, column)
+
+
+def _count_nameless(rows: Rows, settings: Mapped, nights: Sequence[datetime.date | None]) -> None:
+    """Count rows that name no file or metric."""
+    wanted = NAMED_BY[settings.feeds]
+    name = next((name for name in wanted if name in settings.columns), "")
+    if not name or any(other in settings.constants for other in wanted):
+        return
+    column = settings.columns[name]
+    place = rows.columns.index(column)
+    lost = [
+        number
+        for index, (row, number) in enumerate(zip(rows.rows, rows.numbers, strict=True))
+        if not is_something(row[place]) and (not nights or nights[index] is not None)
+    ]
+    rows.leave_out(lost, f"{column!r} is empty")
 
 
 def apart(
@@ -52,6 +83,7 @@ def apart(
     nights: Sequence[datetime.date | None],
     where: str,
     night: datetime.date | None = None,
+    column: str = "",
 ) -> dict[datetime.date, Rows]:
     """Return rows by night, as `by_night` does.
 
@@ -65,6 +97,8 @@ def apart(
         The column of the night, for the note: " in 'column'" or "".
     night : date, optional
         If given, rows of other nights are left out, with a note.
+    column : str, optional
+        The rows' column with the night, or with the instant that gives it.
     """
     found: dict[datetime.date, list[int]] = {}
     lost: list[int] = []
@@ -73,7 +107,9 @@ def apart(
     notes = list(rows.notes)
     if lost:
         first = ",".join("" if cell is None else str(cell) for cell in rows.rows[lost[0]])[:80]
-        lines = at([rows.numbers[index] for index in lost], rows.word)
+        numbers = [rows.numbers[index] for index in lost]
+        lines = at(numbers, rows.word)
+        rows.leave_out(numbers, _flaw(rows, lost[0], column) or f"no night ({first})")
         notes.append(f"{rows.place} {lines}: no night{where} ({first}); left out")
     others = [rows.numbers[index] for own, kept in found.items() if own != night for index in kept]
     if night is not None and others:
@@ -93,6 +129,19 @@ def apart(
     if last is not None:
         made.setdefault(last, replace(rows, rows=[], numbers=[])).notes = notes
     return made
+
+
+def _flaw(rows: Rows, index: int, column: str) -> str:
+    """Return what stands in a row's column, if there is one."""
+    if column not in rows.columns:
+        return ""
+    cell = rows.rows[index][rows.columns.index(column)]
+    return f"{column!r} is {str(cell)[:80]!r}" if is_something(cell) else f"{column!r} is empty"
+
+
+def is_something(cell: object) -> bool:
+    """True if a cell is not blank."""
+    return not is_nothing(cell) and not (isinstance(cell, str) and not cell.strip())
 
 
 def _nights_in(rows: Rows, settings: Mapped) -> list[datetime.date | None]:

@@ -8,6 +8,7 @@ from observing_monitor.model import columns, frames, names
 from observing_monitor.model.reading import Reading
 from observing_monitor.sources.shared.cells import (
     Notes,
+    is_absent,
     is_blank,
     to_instants,
     to_metric,
@@ -16,12 +17,13 @@ from observing_monitor.sources.shared.cells import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from pandas import DataFrame, Series
 
     from observing_monitor.model.columns import Column
+    from observing_monitor.model.reading import Counts
     from observing_monitor.readers.textfiles import Rows
     from observing_monitor.sources.shared.mapped import Mapped
 
@@ -61,6 +63,14 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
     return reading
 
 
+def in_doubt(counts: Mapping[str, Counts]) -> list[str]:
+    """Return `Reading.unread`.
+
+    A file that a row left out may name is not gone.
+    """
+    return [""] if any(one.n_left_out for one in counts.values()) else []
+
+
 def _frame(rows: Rows) -> DataFrame:
     """Return rows as a DataFrame.
 
@@ -98,7 +108,7 @@ def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) 
     """Return cells in the type of our column."""
     if column.kind == "instant":
         instants = to_instants(values, settings.time_format, settings.zone)
-        say.add(instants.isna() & ~is_blank(values), f"{column.name} is no time that can be read")
+        say.add(instants.isna() & ~is_absent(values), f"{column.name} is no time that can be read")
         return instants
     if column.kind == "bool":
         return ~to_text(values).fillna("true").str.lower().isin(NO_WORDS)

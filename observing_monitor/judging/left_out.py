@@ -1,0 +1,87 @@
+"""Findings on rows that sources left out.
+
+They concern a source, not a night. The newest night shows them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observing_monitor.model.finding import Finding
+from observing_monitor.model.wording import n_of, percent
+from observing_monitor.storage import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from observing_monitor.storage.index import PlaceRows, SourceRows
+
+
+# of the texts that are quoted
+MAX_QUOTED = 120
+# on the stream's page, which is in the folder of its nights' pages
+PLACE = f"{layout.INDEX_PAGE}#rows"
+
+
+def is_nothing_understood(rows: PlaceRows) -> bool:
+    """True if rows were read and none was used."""
+    n_read, n_left_out, _ = rows
+    return 0 < n_read <= n_left_out
+
+
+def nothing_words(places: Mapping[str, PlaceRows]) -> str:
+    """Return a sentence on places not understood, or ""."""
+    odd = [place for place, rows in places.items() if is_nothing_understood(rows)]
+    if not odd:
+        return ""
+    n_read, _, examples = places[odd[0]]
+    first = f"; first: {_quoted(*examples[0])}" if examples else ""
+    more = f" (and {n_of(len(odd) - 1, 'more such place')})" if len(odd) > 1 else ""
+    return f"{odd[0]}: {n_of(n_read, 'row')}, none understood{first}{more}"
+
+
+def n_some(rows: SourceRows) -> int:
+    """Count rows left out of places with others."""
+    return rows["n_left_out"] - rows["n_rows_of_nothing"]
+
+
+def row_findings(
+    sources: Mapping[str, SourceRows], silent: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Yield findings on rows left out.
+
+    Parameters
+    ----------
+    sources : mapping
+        Source -> its rows.
+    silent : collection of str
+        Sources whose problem is a finding already.
+    """
+    for source, rows in sources.items():
+        if rows["nothing"] and source not in silent:
+            yield Finding("error", f"{source}: {rows['nothing']}", PLACE, source)
+        if n_some(rows):
+            yield Finding("warning", some_words(source, rows), PLACE, source)
+        if "usual" in rows:
+            yield Finding("warning", jump_words(source, rows), PLACE, source)
+
+
+def some_words(source: str, rows: SourceRows) -> str:
+    """Return the finding on rows left out."""
+    since = rows["since"][:16].replace("T", " ")
+    words = f"{source}: {n_of(n_some(rows), 'row')} left out since {since} UTC"
+    if not rows["examples"]:
+        return words
+    place, where, reason = rows["examples"][0]
+    return f"{words}; first: {place} {_quoted(where, reason)}"
+
+
+def jump_words(source: str, rows: SourceRows) -> str:
+    """Return the finding on an unusual share."""
+    share, usual = percent(rows["n_left_out"] / rows["n_read"]), percent(rows["usual"])
+    return f"{source}: more rows left out than usual: {share}, usually {usual}"
+
+
+def _quoted(where: str, reason: str) -> str:
+    text = f"{where}, {reason}" if where else reason
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
