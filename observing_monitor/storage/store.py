@@ -229,7 +229,7 @@ class Store:
             return from_parquet(data, described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             raise StoreError(
-                f"{self.output.path(path)}: is no whole table of this program; "
+                f"{self.output.path(path)}: can't be read: it is cut or damaged; "
                 "the next run that collects makes it anew"
             ) from error
 
