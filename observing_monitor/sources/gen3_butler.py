@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # daf_butler's default name for a datastore's table
 RECORDS = "file_datastore_records"
+MAX_BYTES = 1_000_000  # of a butler.yaml
+MAX_VALUES = 10_000  # in it; aliases may repeat a few lines a billion times
 IS_IT = "is it a Butler's configuration?"
 
 
@@ -96,15 +98,33 @@ def _read_yaml(file: Path) -> dict[str, Any]:
 
     try:
         with open_plain(file) as opened:
-            config = yaml.safe_load(opened.read().decode("utf-8"))
+            data = opened.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise SourceError(f"{file}: has more than {MAX_BYTES:,} bytes; {IS_IT}")
+        config = yaml.safe_load(data.decode("utf-8"))
     except OSError as error:
         words = "it tells where a Gen3 repository's registry is"
         raise SourceError(f"{file}: {os_error_text(error)}; {words}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise SourceError(f"{file}: {yaml_words(error)}; {IS_IT}") from error
     if not isinstance(config, dict):
         raise SourceError(f"{file}: holds no tables; {IS_IT}")
+    if not _is_small(config):
+        raise SourceError(f"{file}: has more than {MAX_VALUES:,} values; {IS_IT}")
     return config
+
+
+def _is_small(value: object) -> bool:
+    """True if a value of YAML has few values, with aliases."""
+    left, n_values = [value], 0
+    while left and n_values <= MAX_VALUES:
+        one = left.pop()
+        n_values += 1
+        if isinstance(one, dict):
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return n_values <= MAX_VALUES
 
 
 def _datastores(config: dict[str, Any], file: Path) -> list[tuple[str, str]]:

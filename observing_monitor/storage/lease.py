@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import LockedError, OutputError
 from observing_monitor.model.digest import hex_digest
+from observing_monitor.processes.timelimit import CallThread, TooLateError
 from observing_monitor.storage.layout import LOCK
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ STALE_S = 300
 # another lock that is at most this much older may belong to a run that started at the same moment
 # and withdraws as well
 YOUNG_S = 10
+# for the store to remove the lock
+RELEASE_S = 20.0
 # attempts to take the lock if several runs start at the same moment
 TRIES = 4
 
@@ -142,6 +145,13 @@ class Lease:
 
     def release(self) -> None:
         """Remove the lock; if the store does not answer, it becomes stale."""
+        # a store that hangs has kept the run waiting long enough
+        thread = CallThread("lock")
+        with contextlib.suppress(TooLateError):
+            thread.call(self._remove, RELEASE_S)
+        thread.end()
+
+    def _remove(self) -> None:
         try:
             self.objects.remove(self.name)
         except OutputError as error:  # an earlier failure is reported already

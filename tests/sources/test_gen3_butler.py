@@ -58,3 +58,23 @@ def test_places(path, root, key, file):
     assert (place.key, place.file) == (key, file) and place.name == (
         Path(key).name if key else None
     )
+
+
+@pytest.mark.parametrize("place", ["datastore: *a30", "root: *a30", "datastore: {root: *a30}"])
+def test_aliases_that_repeat(tmp_path, place):
+    """A few lines that stand for a billion values are refused at once."""
+    lines = ["a0: &a0 {cls: InMemoryDatastore}"]
+    lines += [f"a{n}: &a{n} {{datastores: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 31)]
+    (tmp_path / "butler.yaml").write_text("\n".join([*lines, place]))
+    with pytest.raises(SourceError, match="has more than 10,000 values"):
+        read_repository(tmp_path)
+
+
+def test_a_file_that_contains_itself(tmp_path):
+    """A table that contains itself is refused, and so is a huge file."""
+    (tmp_path / "butler.yaml").write_text("a: &a {datastores: [*a]}\ndatastore: *a\n")
+    with pytest.raises(SourceError, match="has more than 10,000 values"):
+        read_repository(tmp_path)
+    (tmp_path / "butler.yaml").write_text("# comment\n" * 200_000)
+    with pytest.raises(SourceError, match="has more than 1,000,000 bytes"):
+        read_repository(tmp_path)
