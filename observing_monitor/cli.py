@@ -109,6 +109,10 @@ def _dispatch(arguments: list[str], now: datetime.datetime) -> int:
 
         return notify_command(options, receivers, now, _tell)
     with locked_run(command, options, streams, receivers, now) as run:
+        if command == "adopt":
+            from observing_monitor.commands.adopt import adopt_command
+
+            return adopt_command(options, run, _tell)
         if command == "prune":
             from observing_monitor.commands.prune import prune_command
 
@@ -117,6 +121,10 @@ def _dispatch(arguments: list[str], now: datetime.datetime) -> int:
             from observing_monitor.commands.import_prototype import import_prototype_command
 
             return import_prototype_command(options, run, _tell)
+        if options.from_scratch and not options.yes:
+            from observing_monitor.commands.from_scratch import show_plan
+
+            return show_plan(options, run, nights, _tell)
         return run_command(command, options, run, nights)
 
 

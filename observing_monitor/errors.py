@@ -3,6 +3,7 @@
     ObservingMonitorError
     ├── UsageError      wrong command line or settings; nothing was done (exit code 2)
     ├── OutputError     the output cannot be written or read; nothing can be done (exit code 2)
+    │   └── ForeignFileError  others wrote a file that is in the way
     ├── LockedError     another run holds the lock of the output (exit code 75)
     ├── ClusterError    the workers are lost; what they finished is kept (exit code 1)
     ├── StoreError      the tables of one night cannot be read back
@@ -25,6 +26,10 @@ class UsageError(ObservingMonitorError):
 
 class OutputError(ObservingMonitorError):
     """The output folder cannot be created, written or read."""
+
+
+class ForeignFileError(OutputError):
+    """A file of others is in the way."""
 
 
 class LockedError(ObservingMonitorError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ N_SERIES = 10  # colours of lines and bars without a meaning of their own
 SHORTEST_S = 0.1  # shorter delays are drawn as this on a log axis, which has no zero
 
 DELAY_TICKS_S = (0.1, 1, 10, 60, 600, 3600, 36_000, 86_400, 864_000, 8_640_000, 86_400_000)
+# numbers that can be read on a logarithmic axis
+LEAST_ON_LOG, MOST_ON_LOG = 0.05, 20_000
 TICK_STEPS_S = (
     0.5,
     1,
@@ -144,24 +147,10 @@ def floored(values: Iterable[float], logarithmic: bool) -> list[float]:
 def delay_axis(low: float, high: float, logarithmic: bool) -> Json:
     """Return an axis from `low` to `high` seconds, with ticks of one unit.
 
-    On a logarithmic axis, which spans seconds and days, each tick has its own: 10 s, 1 h.
+    On a logarithmic axis from seconds to days each tick has its own, such as 10 s and 1 h: in one
+    unit some of its numbers would be too small or too large to read.
     """
-    if low < 0 or high < 2 * (high - low):  # otherwise 0 is far from all of them
-        low = min(low, 0.0)
-    high = max(high, low + 1.0)
-    if logarithmic:
-        ticks = list(DELAY_TICKS_S)
-        words = [tick(t) for t in ticks]
-    else:
-        # hours are not shown to the second, nor days to the minute
-        least = max(60 if low >= 3600 else 0, 3600 if low >= 86_400 else 0)
-        step = next(
-            (s for s in TICK_STEPS_S if (high - low) / s <= 6 and s >= least),
-            -(-(high - low) // (6 * 86_400)) * 86_400,
-        )
-        ticks = [step * n for n in range(int(low // step), int(high // step) + 2)]
-        size, unit = _unit_of(step)
-        words = [f"{wording.number(t / size)} {unit}" for t in ticks]
+    ticks, words = (_log_ticks if logarithmic else _linear_ticks)(low, high)
     axis = {
         "title": {"text": "delay"},
         "tickmode": "array",
@@ -169,6 +158,34 @@ def delay_axis(low: float, high: float, logarithmic: bool) -> Json:
         "ticktext": words,
     }
     return axis | ({"type": "log"} if logarithmic else {"rangemode": "normal"})
+
+
+def _linear_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Return the ticks of a linear axis, and their words."""
+    if low < 0 or high < 2 * (high - low):  # otherwise 0 is far from all of them
+        low = min(low, 0.0)
+    high = max(high, low + 1.0)
+    # hours are not shown to the second, nor days to the minute
+    least = max(60 if low >= 3600 else 0, 3600 if low >= 86_400 else 0)
+    step = next(
+        (s for s in TICK_STEPS_S if (high - low) / s <= 6 and s >= least),
+        -(-(high - low) // (6 * 86_400)) * 86_400,
+    )
+    ticks = [step * n for n in range(int(low // step), int(high // step) + 2)]
+    size, unit = _unit_of(step)
+    return ticks, [f"{wording.number(t / size)} {unit}" for t in ticks]
+
+
+def _log_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Return the ticks of a logarithmic axis, and their words."""
+    low, high = max(low, SHORTEST_S), max(high, low + 1.0)
+    for size, unit in ((1, "s"), (60, "min"), (3600, "h"), (86_400, "d")):
+        if low / size >= LEAST_ON_LOG and high / size <= MOST_ON_LOG:
+            first, last = math.floor(math.log10(low / size)), math.ceil(math.log10(high / size))
+            numbers = [10.0**exponent for exponent in range(first, last + 1)]
+            words = [f"{wording.number(number)} {unit}" for number in numbers]
+            return [number * size for number in numbers], words
+    return list(DELAY_TICKS_S), [tick(t) for t in DELAY_TICKS_S]
 
 
 def _unit_of(step: float) -> tuple[int, str]:

@@ -6,8 +6,8 @@ import datetime
 import itertools
 from typing import TYPE_CHECKING
 
-from observing_monitor.charts import sky
 from observing_monitor.charts.axes import milliseconds, slug
+from observing_monitor.model import sky
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

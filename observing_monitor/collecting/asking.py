@@ -85,15 +85,15 @@ class TimedSource:
 
     def nights(self) -> set[datetime.date]:
         """Return the source's `nights`."""
-        return self._ask("nights")  # type: ignore[no-any-return]
+        return self.ask("nights")  # type: ignore[no-any-return]
 
     def look(self, night: datetime.date, known: Any) -> Any:
         """Return the source's `look`."""
-        return self._ask("look", night, known)
+        return self.ask("look", night, known)
 
     def read(self, night: datetime.date) -> Any:
         """Return the source's `read`."""
-        return self._ask("read", night)
+        return self.ask("read", night)
 
     def begin(self, *question: Any) -> None:
         """Ask ahead a question such as `"look", night, known`.
@@ -113,9 +113,13 @@ class TimedSource:
 
     def _put(self, question: tuple[Any, ...]) -> Answers[Any]:
         name, *arguments = question
+        # a source that does not inherit from `Telling`
+        if name == "look_again" and not hasattr(self.source, name):
+            name, arguments = "look", [arguments[0], None]
         return self._thread.put(lambda: getattr(self.source, name)(*arguments))
 
-    def _ask(self, *question: Any) -> Any:
+    def ask(self, *question: Any) -> Any:
+        """Return the answer to a question: a method and its arguments."""
         if self.given_up:
             raise SourceError(self.given_up)
         begun, self._begun, self._was_asked = self._begun, None, True

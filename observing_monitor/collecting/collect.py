@@ -117,6 +117,7 @@ class StreamCollector:
         self.not_understood, self.warnings = note_rows(
             index, self.stream, self._store, self.options.now, looked
         )
+        self._log_without_effect(outcomes)
         if is_ours:
             self._store.write_index(index)
         return outcomes
@@ -158,9 +159,16 @@ class StreamCollector:
             if number == 0 or not self.options.deadline.is_over:
                 then = self.stream.at(night)
                 sources = made[id(then)]
-                yield _collect_guarded(
-                    NightTask(then, sources, self._store, night, self.options.now, number == 0)
+                task = NightTask(
+                    then,
+                    sources,
+                    self._store,
+                    night,
+                    self.options.now,
+                    is_newest=number == 0,
+                    from_scratch=self.options.from_scratch,
                 )
+                yield _collect_guarded(task)
         for source in (source for sources in made.values() for source in sources):
             source.end()
 
@@ -181,6 +189,7 @@ class StreamCollector:
                 options.look_at_everything,
                 options.deadline,
                 is_newest=number == 0,
+                from_scratch=options.from_scratch,
             )
             for number, (part, night) in enumerate(zip(parts, nights, strict=True))
         ]
@@ -212,6 +221,7 @@ class WorkerTask(msgspec.Struct, frozen=True):
     look_at_everything: bool
     deadline: Deadline
     is_newest: bool
+    from_scratch: bool
 
     @property
     def key(self) -> tuple[str, datetime.date]:
@@ -235,18 +245,35 @@ def _collect_in_worker(task: WorkerTask) -> tuple[Outcome | None, Any]:
     """
     if task.deadline.is_over and not task.is_newest:
         return None, None
-    key = (task.stream, task.now, task.look_at_everything)
+    key = (task.stream, task.now, task.look_at_everything, task.from_scratch)
     if getattr(_cache, "key", None) != key:
         queue = StartQueue()
-        options = AskOptions(task.now, task.look_at_everything, task.deadline, queue)
+        options = AskOptions(
+            task.now, task.look_at_everything, task.deadline, queue, task.from_scratch
+        )
         _cache.sources, _cache.key = timed_sources(task.stream, options), key
         queue.add(
             task.stream.name,
-            functools.partial(begin_looks, task.stream, _cache.sources, task.output, task.night),
+            functools.partial(
+                begin_looks,
+                task.stream,
+                _cache.sources,
+                task.output,
+                task.night,
+                task.from_scratch,
+            ),
         )
     store = Store(task.output, task.stream.name)
     outcome = _collect_guarded(
-        NightTask(task.stream, _cache.sources, store, task.night, task.now, task.is_newest)
+        NightTask(
+            task.stream,
+            _cache.sources,
+            store,
+            task.night,
+            task.now,
+            is_newest=task.is_newest,
+            from_scratch=task.from_scratch,
+        )
     )
     return outcome, task.output.changes()
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from observing_monitor import __version__
-from observing_monitor.collecting.sources import catch_faults, known_states, source_keys
+from observing_monitor.collecting.derivation import source_keys
+from observing_monitor.collecting.sources import (
+    catch_faults,
+    earlier_states,
+    known_states,
+    look_questions,
+)
 from observing_monitor.model.nights import iso_utc, parse_utc
 from observing_monitor.settings.stream import Stream
 from observing_monitor.storage.store import Store
@@ -32,6 +38,7 @@ class NightTask(msgspec.Struct, frozen=True):
     night: datetime.date
     now: datetime.datetime
     is_newest: bool = False  # of the run
+    from_scratch: bool = False  # derive anew all that the sources still have
 
 
 class NightLooks(msgspec.Struct, frozen=True):
@@ -39,6 +46,7 @@ class NightLooks(msgspec.Struct, frozen=True):
 
     keys: Mapping[str, str]  # source -> fingerprint of what it is asked
     known: Mapping[str, Known]  # source -> its last look, if it was asked the same then
+    earlier: Mapping[str, Known]  # source -> its last look, if it had other settings then
     states: Mapping[str, Known]  # source -> its look now
     problems: Mapping[str, str]  # source -> why it did not answer
 
@@ -66,14 +74,15 @@ def look_at_night(task: NightTask, looked: Looked) -> NightLooks:
     """
     keys = source_keys(task.stream)
     known = known_states(looked, keys)
+    questions = look_questions(task.stream, looked, task.night, task.from_scratch)
     states: dict[str, Known] = {}
     problems: dict[str, str] = {}
     for source in task.sources:
         with catch_faults(source, str(task.night), problems):
-            state = source.look(task.night, known.get(source.name))
+            state = source.ask(*questions[source.name])
             # as it will be read back from the file
             states[source.name] = json.loads(json.dumps(state))
-    return NightLooks(keys, known, states, problems)
+    return NightLooks(keys, known, earlier_states(looked, keys), states, problems)
 
 
 def is_unchanged(looks: NightLooks, looked: Looked, now: datetime.datetime) -> bool:

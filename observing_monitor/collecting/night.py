@@ -27,7 +27,7 @@ def collect_night(task: NightTask) -> Outcome:
         return Outcome(task.night, rows=looked.get("rows") or {}, is_pruned=True)
     looks = look_at_night(task, looked)
     is_whole = task.store.is_whole(task.night, looked.get("sizes"))
-    if not (is_whole and is_unchanged(looks, looked, task.now)):
+    if task.from_scratch or not (is_whole and is_unchanged(looks, looked, task.now)):
         # a run with nothing new does not pay for these imports
         from observing_monitor.collecting.read_night import read_night
 

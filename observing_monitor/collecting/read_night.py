@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
 from observing_monitor import __version__
 from observing_monitor.collecting.looks import silent_sources
+from observing_monitor.collecting.old_settings import (
+    count_old_data,
+    derived_with,
+    to_derive_anew,
+)
 from observing_monitor.collecting.outcome import Outcome
 from observing_monitor.collecting.rows import nothing_understood, rows_of
 from observing_monitor.collecting.sources import catch_faults
@@ -25,8 +30,10 @@ from observing_monitor.settings.traits import attempt_sources
 from observing_monitor.storage.index import Look
 from observing_monitor.tables import changes, cross_night, merge
 from observing_monitor.tables.history import split_history, with_history
+from observing_monitor.tables.rederive import without_derivable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from concurrent.futures import Future
     from typing import Any
 
@@ -63,6 +70,7 @@ class MergedNight:
     """A night's tables before and after it was read."""
 
     before: Tables  # under the files' new names, without imported history
+    old: Mapping[str, Mapping[str, int]]  # source derived anew -> its facts that stay
     current: Tables  # as the sources say now
     after: Tables  # the same, with imported history
     renamed: Mapping[str, str]  # file_id before -> now
@@ -89,16 +97,16 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
     store, night = task.store, task.night
     with helper_threads(2) as threads:
         loading = threads.submit(store.load_whole, night)
-        digests = _cached_digests(looked, looks)
+        digests = {} if task.from_scratch else _cached_digests(looked, looks)
         attempts = {
             name: threads.submit(store.load_attempts, name, digest)
             for name, digest in digests.items()
         }
-        reading = _read_sources(task, looked, looks, digests, attempts)
+        reading = read_sources(task, looked, looks, digests, attempts)
         stored, damaged = loading.result()
         for fault in damaged:
             log.error("%s", fault)
-        merged = _merged(stored, reading)
+        merged = merge_night(stored, reading)
         saving = threads.submit(store.save, night, merged.after)
         # without whole tables, nobody knows what changed
         happened = _changes(reading, merged) if was_whole else looked.get("happened")
@@ -106,6 +114,7 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
         unmatched = cross_night.find_unmatched(merged.after, staged)
         unmatched_digest = store.save_unmatched(night, unmatched)
         tables_digest, sizes = saving.result()
+    derived = derived_with(task, looked, set(reading.readings))
     faults = {**reading.problems, **reading.faults}
     row: Look = {
         "tables": tables_digest,
@@ -115,10 +124,11 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
         "happened": happened,
         "is_told": _is_told(reading, staged),
         "strays": cross_night.count_unmatched(unmatched, staged, unmatched_digest),
+        "old_settings": count_old_data(task, looked, merged.before, merged.old, derived),
     }
     is_changed = any(value != looked.get(name) for name, value in row.items())
     row["changed_at"] = iso_utc(task.now) if is_changed else looked.get("changed_at")
-    _write_looked(reading, row, sizes)
+    _write_looked(reading, row, sizes, derived)
     return Outcome(night, is_changed, len(merged.after.files), row, faults, reading.rows)
 
 
@@ -128,7 +138,7 @@ def _cached_digests(looked: Looked, looks: NightLooks) -> dict[str, str]:
     return {name: digest for name, digest in kept.items() if looks.is_same(name)}
 
 
-def _read_sources(
+def read_sources(
     task: NightTask,
     looked: Looked,
     looks: NightLooks,
@@ -179,12 +189,16 @@ def _count(name: str, reading: Reading, rows: dict[str, dict[str, PlaceRows]]) -
         rows[name] = rows_of(counts)
 
 
-def _merged(stored: Tables, reading: NightReading) -> MergedNight:
+def merge_night(stored: Tables, reading: NightReading) -> MergedNight:
     """Merge a night's stored tables with what the sources answered."""
     before, history = split_history(stored)
     before, renamed = _under_new_names(before, reading.readings)
-    current = merge.update(before, reading.readings, silent=set(reading.problems))
-    return MergedNight(before, current, with_history(current, history), renamed)
+    anew = to_derive_anew(reading.task, reading.looked, reading.readings)
+    silent = set(reading.problems)
+    others = merge.sources_of(before) - set(reading.readings) | silent
+    left, old = without_derivable(before, reading.readings, anew, has_others=bool(others))
+    current = merge.update(left, reading.readings, silent=silent)
+    return MergedNight(before, old, current, with_history(current, history), renamed)
 
 
 def _under_new_names(
@@ -203,15 +217,27 @@ def _under_new_names(
 
 
 def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | None:
-    """Return the changes of a night, old and new."""
-    task = reading.task
-    new = changes.compare(
-        merged.before, merged.current, task.stream.last_stage, reading.readings, merged.renamed
-    )
-    asked_before = set(reading.looks.known) & set(reading.readings)
+    """Return the changes of a night, old and new.
+
+    What differs since settings changed is no change of the night.
+    """
+    task, current = reading.task, merged.current
+    same = {name: one for name, one in reading.readings.items() if name not in merged.old}
+    before = _without_files_of(merged.before, merged.old)
+    renamed = {} if merged.old else merged.renamed
+    new = changes.compare(before, current, task.stream.last_stage, same, renamed)
+    asked_before = set(reading.looks.known) & set(same)
     ended = task.stream.rule.bounds(task.night)[1]
-    new |= changes.came_late(merged.before, merged.current, asked_before, ended, task.now)
-    return changes.merged(reading.looked.get("happened"), new, iso_utc(task.now)) or None
+    new |= changes.came_late(merged.before, current, asked_before, ended, task.now)
+    happened = reading.looked.get("happened")
+    if merged.old:
+        happened = changes.of_files(happened, current.files["file_id"])
+    return changes.merged(happened, new, iso_utc(task.now)) or None
+
+
+def _without_files_of(tables: Tables, sources: Collection[str]) -> Tables:
+    """Return tables without the files of some sources."""
+    return replace(tables, files=tables.files[~tables.files["source"].isin(list(sources))])
 
 
 def _notes(reading: NightReading) -> dict[str, list[str]]:
@@ -287,7 +313,9 @@ def _is_worth_caching(source: TimedSource, reading: Reading) -> bool:
     )
 
 
-def _write_looked(reading: NightReading, row: Look, sizes: dict[str, int]) -> None:
+def _write_looked(
+    reading: NightReading, row: Look, sizes: dict[str, int], derived: dict[str, dict[str, str]]
+) -> None:
     """Write the state of the sources, and the result."""
     looks, problems = reading.looks, reading.problems
     silent = {name: state for name, state in looks.known.items() if name in problems}
@@ -297,7 +325,10 @@ def _write_looked(reading: NightReading, row: Look, sizes: dict[str, int]) -> No
         "version": __version__,
         "keys": looks.keys,
         "kept": {**reading.cached, **_cache_attempts(reading)},
+        "derived": derived,
     }
+    if earlier := {name: state for name, state in looks.earlier.items() if name in problems}:
+        now["earlier"] = earlier
     if reading.looked.get("pruned"):
         now["pruned"] = reading.looked["pruned"]
     now |= {"sizes": sizes, "sources": {**silent, **answered}, "rows": reading.rows, **row}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from msgspec import json
 
 from observing_monitor.judging.left_out import (
     is_nothing_understood,
@@ -125,8 +127,10 @@ def note_rows(
             warnings += _news(name, rows, before.get(name))
         elif name in before:
             after[name] = before[name]
-    if after != before:
-        index["rows"] = after
+    # as JSON has them: rows that were read have lists in place of tuples
+    now_rows = cast("dict[str, SourceRows]", json.decode(json.encode(after)))
+    if now_rows != before:
+        index["rows"] = now_rows
         # the index has to be written, though no page may change
         index.pop("is_settled", None)
     return problems, warnings

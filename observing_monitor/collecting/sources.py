@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from observing_monitor.collecting.asking import StartQueue, TimedSource
+from observing_monitor.collecting.derivation import changed_settings, source_keys
 from observing_monitor.errors import (
     ObservingMonitorError,
     OutputError,
     SourceError,
     UsageError,
 )
-from observing_monitor.model import columns
-from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import error_line
 from observing_monitor.processes.timelimit import NEVER, Deadline
-from observing_monitor.readers.bounded import LIMITS
 from observing_monitor.sources.base import Asked
 from observing_monitor.sources.registry import BUILT_IN, source_class
 from observing_monitor.storage.index import TABLES, is_pruned
@@ -28,6 +26,7 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from observing_monitor.model.reading import Known
     from observing_monitor.settings.stream import DescribedSource, Stream
@@ -46,6 +45,7 @@ class AskOptions(msgspec.Struct, frozen=True):
     look_at_everything: bool = False  # trust no folder's modification time
     deadline: Deadline = NEVER  # end of the time for the stream
     queue: StartQueue = msgspec.field(default_factory=StartQueue)
+    from_scratch: bool = False  # derive anew all that the sources still have
 
 
 def make_sources(
@@ -106,16 +106,20 @@ def begin_nights(sources: Iterable[TimedSource]) -> None:
 
 
 def begin_looks(
-    stream: Stream, sources: Sequence[TimedSource], output: Output, night: datetime.date
+    stream: Stream,
+    sources: Sequence[TimedSource],
+    output: Output,
+    night: datetime.date,
+    from_scratch: bool = False,
 ) -> None:
     """Ask new sources to look at a night."""
     # an error of the store is found by who collects the night
     with contextlib.suppress(ObservingMonitorError):
         looked = Store(output, stream.name).read_looked(night)
         if not is_pruned(looked, TABLES):
-            known = known_states(looked, source_keys(stream))
+            questions = look_questions(stream, looked, night, from_scratch)
             for source in sources:
-                source.begin("look", night, known.get(source.name))
+                source.begin(*questions[source.name])
 
 
 @contextlib.contextmanager
@@ -143,9 +147,31 @@ def catch_faults(source: TimedSource, what: str, faults: dict[str, str]) -> Iter
         faults[source.name] = f"{source.name}: could not be read ({why}); its earlier data stay"
 
 
-def source_keys(stream: Stream) -> dict[str, str]:
-    """Return a fingerprint of each source's question."""
-    return {source.name: _source_key(stream, source) for source in stream.sources}
+def look_questions(
+    stream: Stream, looked: Looked, night: datetime.date, from_scratch: bool = False
+) -> dict[str, tuple[Any, ...]]:
+    """Return each source's question for a look: method and arguments."""
+    keys = source_keys(stream)
+    known, earlier = known_states(looked, keys), earlier_states(looked, keys)
+    if from_scratch:
+        earlier = {**known, **earlier}
+    return {
+        source.name: (
+            ("look_again", night, earlier[source.name], changed_settings(looked, stream, source))
+            if source.name in earlier
+            else ("look", night, known.get(source.name))
+        )
+        for source in stream.sources
+    }
+
+
+def earlier_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
+    """Return the last look of each source that had other settings."""
+    before, sources = looked.get("keys") or {}, looked.get("sources") or {}
+    changed = {name: sources[name] for name in sources if before.get(name) != keys.get(name)}
+    unanswered = looked.get("earlier") or {}
+    found = {**unanswered, **changed}
+    return {name: state for name, state in found.items() if name in keys and state is not None}
 
 
 def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
@@ -156,16 +182,3 @@ def known_states(looked: Looked, keys: Mapping[str, str]) -> dict[str, Known]:
         for name, state in looked.get("sources", {}).items()
         if before.get(name) == keys.get(name)
     }
-
-
-def _source_key(stream: Stream, source: DescribedSource) -> str:
-    """Return a fingerprint of a source's settings, night rule and schema."""
-    facts: tuple[Any, ...] = (
-        columns.SCHEMA_VERSION,
-        stream.rule,
-        source.kind,
-        source.settings,
-    )
-    if stream.limits != LIMITS:  # the usual ones are not in the keys of earlier versions
-        facts = (*facts, stream.limits)
-    return hex_digest(repr(facts), n_bytes=8)

@@ -35,9 +35,12 @@ ONE_STREAM = (
     "time_limit_s",
 )
 # options that only the command line has
-NOT_IN_FILE = ("help", "version", "config", "output", "yes", "really")
+NOT_IN_FILE = ("help", "version", "config", "output", "yes", "really", "from-scratch", "all")
 # options that take no value
-SWITCHES = ("--query_links", "--full", "--verbose", "-v", "--yes", "--really")
+SWITCHES = (
+    *("--query_links", "--full", "--verbose", "-v"),
+    *("--yes", "--really", "--from-scratch", "--all"),
+)
 
 COMMANDS = {
     "run": "collect what changed, then publish what changed: for cron, and the default",
@@ -48,6 +51,8 @@ COMMANDS = {
     "its pages",
     "prune": "show what is older than keep_pages_days, keep_tables_days and keep_previews_days; "
     "with --yes, remove it",
+    "adopt": "show which files of others are where pages will be; with --yes, take them over: "
+    "later runs may replace and remove them",
     "notify": "send every receiver of the settings a message to try it out",
     "check": "show what each source has and what is wrong with it, and if the output can be "
     "written; write nothing",
@@ -279,7 +284,19 @@ def _add_of_commands(parser: configargparse.ArgParser) -> None:
         "--yes",
         "--really",
         action="store_true",
-        help="remove it; without this, prune only shows what would go",
+        help="do it; without this, prune only shows what would go, adopt what it would take over, "
+        "and rebuild --from-scratch what would change",
+    )
+    anew = parser.add_argument_group("rebuild")
+    anew.add_argument(
+        "--from-scratch",
+        action="store_true",
+        help="with --yes, derive the nights anew, and keep only what no source can provide any "
+        "more; without --yes, only show what would change",
+    )
+    pages = parser.add_argument_group("publish")
+    pages.add_argument(
+        "--all", action="store_true", help="write every page again, also those that are current"
     )
 
 

@@ -11,10 +11,12 @@ from observing_monitor.commands.places import NO_OUTPUT, stored_streams
 from observing_monitor.errors import OutputError
 from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
+from observing_monitor.model.wording import n_of
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.storage import layout
-from observing_monitor.storage.output import SplitOutput
+from observing_monitor.storage.split_output import SplitOutput
 from observing_monitor.storage.store import Store
+from observing_monitor.storage.takeover import foreign_files
 
 if TYPE_CHECKING:
     import datetime
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 
 LOW_SPACE_BYTES = 1_000_000_000
+MAX_FOREIGN = 3  # files of others that are named
 
 
 def check_output(output: Output | None, streams: list[Stream], now: datetime.datetime) -> Answer:
@@ -45,6 +48,7 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
     answer += Answer(FINE, [_last_run(output, now)])
     for stream in streams:
         answer += _check_store(output, stream)
+    answer += _check_ours(output, streams)
     for name in removed_streams(output, streams):
         folders = f"{output.path(layout.stream_store(name))} and {output.path(name)}"
         words = "its pages and its store are there, but the settings do not name it"
@@ -93,10 +97,10 @@ def _last_run(output: Output, now: datetime.datetime) -> str:
 
     beat = output.read_json(layout.HEARTBEAT) or {}
     if not isinstance(beat.get("run_at"), str):
-        return "no run has finished there yet"
+        return "no run has read the sources yet"
     run_at = parse_utc(beat["run_at"])
     ago = duration(max((now - run_at).total_seconds(), 0.0))
-    return f"last run at {clock(run_at)}, {ago} ago"
+    return f"sources last read at {clock(run_at)}, {ago} ago"
 
 
 def _check_store(output: Output, stream: Stream) -> Answer:
@@ -109,6 +113,24 @@ def _check_store(output: Output, stream: Stream) -> Answer:
         return found
     words = f"its store is of version {version}, this program's {columns.SCHEMA_VERSION}"
     return Answer(ODD, [f"{stream.name}: {words}; the next run remakes its index"]) + found
+
+
+def _check_ours(output: Output, streams: Iterable[Stream]) -> Answer:
+    """Name files of others that are in the way."""
+    folders = [(stream.name, stream.folder) for stream in streams]
+    try:
+        output.has_ledger()  # it may be a file of others itself
+        for folder in (layout.ASSETS, *(folder for _, folder in folders)):
+            output.check_folder(folder)
+        found = [output.path(path) for path in foreign_files(output, folders)]
+    except OutputError as error:
+        return Answer(FAILED, [str(error)])
+    if not found:
+        return Answer(FINE)
+    shown = ", ".join(found[:MAX_FOREIGN]) + (", …" if len(found) > MAX_FOREIGN else "")
+    words = f"{n_of(len(found), 'file')} of others where pages will be, which no run replaces"
+    remedy = "choose another output_dir, or take them over with `observing_monitor adopt --yes`"
+    return Answer(FAILED, [f"{words}: {shown}; {remedy}"])
 
 
 def removed_streams(output: Output, streams: Iterable[Stream]) -> list[str]:

@@ -37,9 +37,13 @@ def check_options(options: argparse.Namespace, command: str) -> None:
     if options.max_run_s is not None and not options.max_run_s > 0:
         words = "is no length of a run; give seconds, more than 0"
         raise UsageError(f"--max_run_s {options.max_run_s:g} {words}")
+    if options.from_scratch and command != "rebuild":
+        raise UsageError(f"--from-scratch is for rebuild, not for {command}; leave it out")
     if options.site_url and not re.match(r"https?://[^\s/?#]+[^\s?#]*$", options.site_url):
         words = "is no address; write one such as https://example.org/nights/"
         raise UsageError(f"--site_url {options.site_url!r} {words}")
+    if options.all and command != "publish":
+        raise UsageError(f"--all is for publish, not for {command}; leave it out")
     if command == "import-prototype" and options.database is None:
         words = "it names the prototype's observing_monitor.sqlite3"
         raise UsageError(f"--database is not given; {words}")

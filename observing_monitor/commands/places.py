@@ -1,22 +1,20 @@
-"""The output that the options name, checked against other places."""
+"""The output that the options name."""
 
 from __future__ import annotations
 
-import functools
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from observing_monitor.commands.options import make_redaction
 from observing_monitor.errors import UsageError
-from observing_monitor.processes.timelimit import LOOK_S, within
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.settings.storages import storage_of_file
 from observing_monitor.storage import layout
-from observing_monitor.storage.output import Output, SplitOutput
+from observing_monitor.storage.output import Output
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.redact import Redaction
@@ -44,8 +42,12 @@ def open_output(options: argparse.Namespace) -> Output:
         remedy = "set store_dir to a folder that no web server shows"
         raise UsageError(f"redact hides {options.redact[0]!r} and more, but {words}; {remedy}")
     pages = _output_at("output_dir", options.output_dir, options.config, redaction)
+    if options.store_dir is None and not _is_elsewhere(pages):
+        return pages
+    from observing_monitor.storage.split_output import SplitOutput
+
     if options.store_dir is None:
-        return SplitOutput(pages, Output(pages.store)) if _is_on_other_disk(pages) else pages
+        return SplitOutput(pages, Output(pages.store))
     store = _output_at("store_dir", options.store_dir, options.config)
     if store.root == pages.root:
         raise UsageError(f"store_dir {store.root} is output_dir itself; name another folder")
@@ -66,50 +68,33 @@ def _output_at(
         raise UsageError(f"{name}: {error}") from error
 
 
-def _is_on_other_disk(output: Output) -> bool:
-    """True if an output's `data` is on another disk."""
+def _is_elsewhere(output: Output) -> bool:
+    """True if `data` is a link or on another disk.
+
+    Raises
+    ------
+    UsageError
+        If it is a link to a folder that holds other things than a store.
+    """
+    if is_address(output.root):
+        return False
     try:
-        return (
-            not is_address(output.root)
-            and os.stat(output.store).st_dev != os.stat(output.root).st_dev
-        )
+        is_link = os.path.islink(output.store)
+        if is_link and not _may_be_store(os.listdir(output.store)):
+            real = os.path.realpath(output.store)
+            words = f"is a link to {real}, which holds no store and is not empty"
+            raise UsageError(f"{output.store} {words}; set store_dir to a folder of its own")
+        return is_link or os.stat(output.store).st_dev != os.stat(output.root).st_dev
     except OSError:  # it does not exist yet
         return False
 
 
-def check_apart(output: Output, streams: list[Stream]) -> None:
-    """Raise UsageError if the output is where a source reads.
-
-    The pages would be taken for files. Links are followed.
-    """
-    versions = [version for described in streams for version in described.versions]
-    read = {
-        (str(path), stream.name)
-        for stream in versions
-        for source in stream.sources
-        if (path := getattr(source.settings, "path", None))
-    }
-    for path, stream_name in sorted(read):
-        real = "" if is_address(path) else _real_path(path)
-        for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
-            if is_address(path) or is_address(folder):
-                _check_addresses_apart(name, folder, path, stream_name)
-            elif Path(os.path.realpath(folder)).is_relative_to(real):
-                words = f"{name} {folder} lies in {path}, which {stream_name} reads"
-                raise UsageError(f"{words}; choose a folder outside it")
-
-
-def _real_path(path: str) -> str:
-    """Return a path with its links resolved, if its disk answers."""
-    return within(LOOK_S, functools.partial(os.path.realpath, path), os.path.abspath(path))
-
-
-def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> None:
-    from observing_monitor.readers.object_store import lies_in
-
-    if lies_in(folder, source) or lies_in(source, folder):
-        words = f"{name} {folder} and {source}, which {stream} reads, lie in each other"
-        raise UsageError(f"{words}; choose another prefix")
+def _may_be_store(names: list[str]) -> bool:
+    """True for the names in a store, and for none."""
+    beginning = layout.stream_store("").rpartition("/")[2]
+    return not names or any(
+        name.startswith(beginning) or name in (layout.LEDGER, layout.UNFINISHED) for name in names
+    )
 
 
 def stored_streams(output: Output) -> list[str]:

@@ -30,11 +30,12 @@ from typing import TYPE_CHECKING, Any
 
 from observing_monitor.commands.prototype_values import Row, read_instant
 from observing_monitor.errors import SourceError
-from observing_monitor.model.messages import error_line, os_error_text, shortened
+from observing_monitor.model.messages import os_error_text, shortened
 from observing_monitor.model.nights import YEARS, night_named
-from observing_monitor.pages.redirects import DATABASE
 from observing_monitor.readers import sqlite
+from observing_monitor.readers.fault_words import sqlite_words
 from observing_monitor.readers.plain_files import open_plain
+from observing_monitor.storage.layout import PROTOTYPE_DATABASE as DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,10 +82,10 @@ def open_database(path: Path) -> Iterator[sqlite3.Connection]:
         connection.text_factory = sqlite.TEXT
         ((verdict, *_), *_) = connection.execute("PRAGMA quick_check(1)").fetchall()
         if verdict != "ok":
-            raise SourceError(_damaged(path, verdict))
+            raise SourceError(_damaged(path, "is a damaged SQLite database"))
         yield connection
     except (sqlite3.Error, OSError) as error:
-        raise SourceError(_damaged(path, error_line(error))) from error
+        raise SourceError(_damaged(path, sqlite_words(error))) from error
     finally:
         if connection is not None:
             connection.close()

@@ -10,10 +10,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from observing_monitor.commands.apart import check_apart
 from observing_monitor.commands.arguments import MAX_RUN_S
 from observing_monitor.commands.exit_codes import INCOMPLETE, LOCKED, STOPPED, USAGE
 from observing_monitor.commands.options import LONG_COMMANDS, read_known_issues
-from observing_monitor.commands.places import check_alone, check_apart, open_output
+from observing_monitor.commands.places import check_alone, open_output
 from observing_monitor.commands.progress import progress
 from observing_monitor.commands.run_log import NO_COUNTS, end_run, log_line, run_line
 from observing_monitor.commands.site_run import COLLECTING, Nights, SiteRun
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from observing_monitor.processes.workers import Workers
     from observing_monitor.settings.receivers import Receiver
     from observing_monitor.settings.stream import Stream
+    from observing_monitor.storage.output import Output
 
 
 log = logging.getLogger("observing_monitor")
@@ -48,16 +50,18 @@ def locked_run(
     A run that finds the lock taken, or ends early, leaves its line in log_file as well.
     """
     output = open_output(options)
-    check_apart(output, streams)
+    check_apart(options, output, streams)
     output.make()
     started = time.monotonic()
     try:
         with output.lock():
             check_alone(output, streams)
             output.sweep()
+            if not output.has_ledger():
+                _begin_list(output, streams, command)
             is_limited = command in ("run", "collect", "publish")
             usual_s = MAX_RUN_S if is_limited else math.inf
-            yield SiteRun(
+            run = SiteRun(
                 streams,
                 output,
                 now,
@@ -70,6 +74,8 @@ def locked_run(
                 is_of_history=command in LONG_COMMANDS,
                 progress=functools.partial(progress, command),
             )
+            with _listing(output):
+                yield run
             output.sweep()  # unfinished files of workers that died
     except LockedError:
         log_line(options, run_line(command, now, 0, NO_COUNTS, 0, LOCKED), LOCKED)
@@ -88,20 +94,49 @@ def _code_of(error: BaseException) -> tuple[int, int]:
     return (INCOMPLETE if isinstance(error, ClusterError) else USAGE), 1
 
 
+def _begin_list(output: Output, streams: list[Stream], command: str) -> None:
+    """List what earlier versions wrote.
+
+    Raises ForeignFileError if files of others are in the way.
+    """
+    from observing_monitor.storage.takeover import check_ours, take_over
+
+    folders = [(stream.name, stream.folder) for stream in streams]
+    for name, folder in folders:
+        take_over(output, name, folder)
+    if command != "adopt":
+        check_ours(output, folders)
+
+
+@contextlib.contextmanager
+def _listing(output: Output) -> Iterator[None]:
+    """Write the list of our files at the end."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OutputError):
+            output.write_ledger()
+        raise
+    output.write_ledger()
+
+
 def run_command(
     command: str, options: argparse.Namespace, run: SiteRun, nights: dict[str, list[datetime.date]]
 ) -> int:
     """Collect, publish or both; return the exit code."""
-    asked = _asked_nights(command, options, nights)
+    asked = asked_nights(command, options, nights)
     with _executor(command, options, run, asked) as executor:
         if command != "publish":
             run.collect(
                 asked,
                 executor,
                 look_at_everything=options.full,
+                from_scratch=options.from_scratch,
                 share=1 if command == "collect" else COLLECTING,
                 is_then_published=command != "collect",
             )
+        if options.all:
+            run.output.rewrite_all()
         if command != "collect":
             run.publish(executor)
         else:
@@ -112,7 +147,7 @@ def run_command(
     return code
 
 
-def _asked_nights(
+def asked_nights(
     command: str, options: argparse.Namespace, nights: dict[str, list[datetime.date]]
 ) -> Nights:
     """Return nights by stream; None for a whole history.

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.collecting.asking import StartQueue
 from observing_monitor.collecting.collect import StreamCollector
+from observing_monitor.collecting.derivation import has_other_settings
 from observing_monitor.collecting.faults import unlooked, unlooked_message
+from observing_monitor.collecting.looks import NightTask
 from observing_monitor.collecting.sources import (
     AskOptions,
     begin_looks,
@@ -29,15 +31,17 @@ from observing_monitor.judging.known_issues import KnownIssues
 from observing_monitor.model.nights import YEARS
 from observing_monitor.pages import publish, render
 from observing_monitor.pages.frame import make_site
-from observing_monitor.pages.heartbeat import write_heartbeat
+from observing_monitor.pages.heartbeat import read_times, write_heartbeat
+from observing_monitor.pages.published import Collected
 from observing_monitor.processes.parallel import start_thread
 from observing_monitor.processes.timelimit import Deadline
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from observing_monitor.collecting.asking import TimedSource
+    from observing_monitor.collecting.from_scratch import NightPlan
     from observing_monitor.collecting.outcome import Outcome
     from observing_monitor.processes.workers import Workers
     from observing_monitor.settings.receivers import Receiver
@@ -105,6 +109,8 @@ class SiteRun:
         self._deadline = Deadline(self.limit_s)
         # indexes of collected streams, which `publish` writes
         self._indexes: dict[str, Index] = {}
+        # stream -> nights whose pages are compared with what was written; None for all
+        self._looked_at: Nights = {}
         self._site = make_site(
             self.title, self.streams, self.output, self.site_url, self.known_issues.issues
         )
@@ -131,6 +137,7 @@ class SiteRun:
         executor: Workers | None = None,
         *,
         look_at_everything: bool = False,
+        from_scratch: bool = False,
         share: float = COLLECTING,
         is_then_published: bool = False,
     ) -> None:
@@ -144,12 +151,16 @@ class SiteRun:
             It collects the nights; by default, this process does.
         look_at_everything : bool, optional
             Trust no folder's modification time.
+        from_scratch : bool, optional
+            Derive anew all that the sources still have.
         share : float, optional
             Share of the run's time that this may take.
         is_then_published : bool, optional
             If `publish` follows, it writes the indexes, which are large, once.
         """
-        prepared = self._prepare(nights, executor, look_at_everything, share)
+        self._looked_at = {} if look_at_everything or from_scratch else {**nights}
+        how = AskOptions(self.now, look_at_everything or from_scratch, from_scratch=from_scratch)
+        prepared = self._prepare(nights, executor, how, share)
         while prepared:
             # each is removed with its sources: their listings are large
             self._collect_stream(prepared.pop(0), nights, executor, is_then_published)
@@ -164,7 +175,7 @@ class SiteRun:
         stream, sources, options = prepared
         asked, faults = nights[stream.name], dict[str, str]()
         if asked is None:
-            asked, faults = _known_nights(prepared.all_sources())
+            asked, faults = self._history(prepared)
         # previews are made from the store, with its index
         if is_then_published and not stream.previews:
             self._indexes[stream.name] = Store(self.output, stream.name).read_index()
@@ -181,15 +192,50 @@ class SiteRun:
 
             self.problems += plan.make_previews(stream, self.output)
 
+    def plan_from_scratch(self, nights: Nights) -> Iterator[tuple[Stream, NightPlan]]:
+        """Yield plans to derive nights from scratch."""
+        from observing_monitor.collecting.from_scratch import plan_night
+
+        how = AskOptions(self.now, look_at_everything=True, from_scratch=True)
+        for prepared in self._prepare(nights, None, how, 1):
+            asked, faults = nights[prepared.stream.name], dict[str, str]()
+            if asked is None:
+                asked, faults = self._history(prepared)
+            self.problems += [f"{prepared.stream.name}: {text}" for text in faults.values()]
+            store = Store(self.output, prepared.stream.name)
+            for night in asked:
+                then = prepared.stream.at(night)
+                sources = prepared.sources[id(then)]
+                task = NightTask(then, sources, store, night, self.now, from_scratch=True)
+                yield then, plan_night(task)
+            for source in prepared.all_sources():
+                source.end()
+
+    def _history(self, prepared: StreamSources) -> tuple[list[datetime.date], dict[str, str]]:
+        """Return the nights of a stream's history, and faults.
+
+        That is the nights that its sources know, and stored ones that had other settings, or all
+        stored ones if they are derived from scratch.
+        """
+        stream, store = prepared.stream, Store(self.output, prepared.stream.name)
+        known, faults = _known_nights(prepared.all_sources())
+        stored = [
+            night
+            for night in store.nights()
+            if prepared.options.from_scratch
+            or has_other_settings(store.read_looked(night), stream.at(night))
+        ]
+        return sorted({*known, *stored}), faults
+
     def _prepare(
-        self, nights: Nights, executor: Workers | None, look_at_everything: bool, share: float
+        self, nights: Nights, executor: Workers | None, how: AskOptions, share: float
     ) -> list[StreamSources]:
         """Return the sources by stream; queue their first questions."""
         prepared, queue = [], StartQueue()
         for number, stream in enumerate(self.streams, 1):
             # one stream's history must not take the time of another's tonight
             ends = Deadline(self.limit_s * share * number / len(self.streams) - self.seconds)
-            options = AskOptions(self.now, look_at_everything, ends, queue)
+            options = AskOptions(self.now, how.look_at_everything, ends, queue, how.from_scratch)
             made = StreamSources(stream, sources_of_versions(stream, options), options)
             prepared.append(made)
             asked = nights[stream.name]
@@ -245,8 +291,14 @@ class SiteRun:
     def publish(self, executor: Workers | None = None) -> None:
         """Write stale pages, then heartbeat, feeds and messages."""
         with self.progress("publishing", None) as step:
+            read_at = read_times(self._site, self.now, self.read)
             done = publish.publish(
-                self._site, self.now, executor, step, self._deadline, self._indexes
+                self._site,
+                self.now,
+                executor,
+                step,
+                self._deadline,
+                Collected(self._indexes, read_at, self._looked_at),
             )
         self.problems += done.problems
         self.n_pages = done.n_pages
@@ -285,7 +337,8 @@ def _begin_looks(made: StreamSources, output: Output, nights: list[datetime.date
     """Ask each version's sources to look at its last night."""
     for night in {id(made.stream.at(night)): night for night in nights}.values():
         then = made.stream.at(night)
-        begin_looks(then, made.sources[id(then)], output, night)
+        sources = made.sources[id(then)]
+        begin_looks(then, sources, output, night, made.options.from_scratch)
 
 
 def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], dict[str, str]]:

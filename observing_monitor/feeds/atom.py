@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from observing_monitor import __version__
 from observing_monitor.feeds.site_status import NightChange, page_address
 from observing_monitor.model.digest import running_digest
+from observing_monitor.model.finding import NONE
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import visible
 from observing_monitor.storage import layout
@@ -99,7 +100,8 @@ def _entry(entry: NightChange, feed_id: str, site_url: str) -> list[str]:
     rest = len(entry.findings) - len(findings)
     more = f"<p>and {rest:,} more</p>" if rest > 0 else ""
     content = f"<p>{_xml(entry.status)}</p>"
-    content += f"<ul>{items}</ul>{more}" if items else "<p>All is well.</p>"
+    well = "Nothing yet." if entry.status == NONE else "All is well."
+    content += f"<ul>{items}</ul>{more}" if items else f"<p>{well}</p>"
     page = page_address(site_url, entry.href) or entry.href
     return [
         "<entry>",

@@ -1,7 +1,8 @@
 """Tell receivers when a status changes.
 
 A change is a status that differs from the last one that a receiver was told of, or saw and did
-not want (`when`). A stream that a receiver has never been told of counts as normal.
+not want (`when`). A stream that a receiver has never been told of counts as normal. The status
+none, of a night that has just begun, is no change.
 
 `data/told.json` keeps what each receiver was told. It is written after each delivery: a run that
 is killed in between tells again, so that every change is told at least once. The next run repeats
@@ -20,6 +21,7 @@ from observing_monitor.feeds.by_webhook import deliver_by_webhook
 from observing_monitor.feeds.change import change_of, redacted, trial
 from observing_monitor.feeds.delivery import DeliveryError
 from observing_monitor.feeds.site_status import SITE
+from observing_monitor.model.finding import NONE
 from observing_monitor.settings.receivers import CommandSettings, MailSettings
 from observing_monitor.storage import layout
 
@@ -61,7 +63,7 @@ def notify(
         last = told.setdefault(receiver.name, {})
         for status in statuses:
             was = last.get(status.stream, "normal")
-            if status.status == was or not _is_for(receiver, status):
+            if status.status in (was, NONE) or not _is_for(receiver, status):
                 continue
             if time.monotonic() - started > MAX_SECONDS:
                 late = f"telling took longer than {MAX_SECONDS} s; the next run tells the rest"

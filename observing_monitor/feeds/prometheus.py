@@ -6,6 +6,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/ describes the forma
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _PREFIX = "observing_monitor"
+_RANKS = "-1 nothing yet, 0 normal, 1 warning, 2 error"
 
 
 class _Gauges:
@@ -69,7 +71,7 @@ def _unix_of(text: str | None) -> float | None:
 def textfile(statuses: Sequence[Status], heartbeat: Mapping[str, Any], run: RunSummary) -> str:
     """Return the text of the Prometheus textfile.
 
-    Statuses are 0 normal, 1 warning, 2 error; instants are unix seconds.
+    Statuses are -1 nothing yet, 0 normal, 1 warning, 2 error; instants are unix seconds.
     """
     gauges = _Gauges()
     site = next(status for status in statuses if status.stream == SITE)
@@ -93,7 +95,9 @@ def _add_run(gauges: _Gauges, run: RunSummary, heartbeat: Mapping[str, Any], sit
     version = "The version of observing_monitor, as a label."
     gauges.add("build_info", version, 1, site=site, version=__version__)
     run_at = _unix_of(heartbeat["run_at"])
-    gauges.add("run_timestamp_seconds", "When the last run began.", run_at, site=site)
+    gauges.add(
+        "run_timestamp_seconds", "When the last run that read the sources began.", run_at, site=site
+    )
     for name, meaning, value in (
         (
             "duration_seconds",
@@ -109,7 +113,7 @@ def _add_run(gauges: _Gauges, run: RunSummary, heartbeat: Mapping[str, Any], sit
 
 
 def _add_site(gauges: _Gauges, status: Status) -> None:
-    level = "Status of the site: 0 normal, 1 warning, 2 error."
+    level = f"Status of the site: {_RANKS}."
     gauges.add("status", level, rank(status.status), site=status.title)
     since = "Since when the site has this status."
     at = _unix(status.since)
@@ -119,7 +123,7 @@ def _add_site(gauges: _Gauges, status: Status) -> None:
 def _add_stream(
     gauges: _Gauges, status: Status, beat: Mapping[str, Any], labels: dict[str, str]
 ) -> None:
-    level = "Status of the stream: 0 normal, 1 warning, 2 error."
+    level = f"Status of the stream: {_RANKS}."
     gauges.add("stream_status", level, rank(status.status), **labels)
     since = "Since when the stream has this status."
     gauges.add("stream_status_since_timestamp_seconds", since, _unix(status.since), **labels)
@@ -187,6 +191,20 @@ def _add_night_times(gauges: _Gauges, night: Mapping[str, Any], labels: dict[str
             gauges.add(f"night_{stage}_delay_seconds", meaning, delay_s, **labels, part=part)
 
 
+def _check_ours(path: Path) -> None:
+    """Raise OSError if others wrote a file."""
+    from observing_monitor.storage.ledger import SIGN_BYTES
+    from observing_monitor.storage.marks import is_marked
+
+    check_plain(path)
+    with contextlib.suppress(FileNotFoundError), open(path, "rb", opener=plain) as file:
+        head = file.read(SIGN_BYTES)
+        # a killed run may leave an empty one
+        if head and not is_marked(layout.TEXTFILE, head, head):
+            words = "observing_monitor did not write it, so it stays as it is"
+            raise FileExistsError(errno.EEXIST, words, os.fspath(path))
+
+
 def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
     """Write the textfile, and its copy if one is set.
 
@@ -202,7 +220,8 @@ def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
     # always the same, so that killed runs leave only one
     unfinished = copy.with_name(f".{copy.name}.unfinished")
     try:
-        check_plain(copy)
+        for path in (copy, unfinished):
+            _check_ours(path)
         with open(unfinished, "wb", opener=plain) as file:
             file.write(output.redaction.file(layout.TEXTFILE, as_bytes(text)))
         os.replace(unfinished, copy)

@@ -27,7 +27,7 @@ class Status(msgspec.Struct, frozen=True):
     site: str  # title of the site
     stream: str
     title: str
-    status: str  # normal, warning, error
+    status: str  # none, normal, warning, error
     info: str  # what is wrong; "" if nothing is
     trouble: str = ""  # the worst of it
     night: str = ""  # the newest night; "" if there is none

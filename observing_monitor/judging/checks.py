@@ -13,9 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.judging.usual import numbers
-from observing_monitor.model.finding import Finding, worst, worst_first
+from observing_monitor.model.finding import (
+    Finding,
+    ListedFinding,
+    Row,
+    plain,
+    worst,
+    worst_first,
+)
 from observing_monitor.model.wording import address, n_of, percent, seconds
-from observing_monitor.storage.index import Silent
+from observing_monitor.storage.index import OldData, Silent
 from observing_monitor.tables.cross_night import CrossNightFiles
 
 if TYPE_CHECKING:
@@ -26,6 +33,10 @@ if TYPE_CHECKING:
 
 # notes kept of a night and source; one more says how many were left out
 MAX_NOTES = 100
+# rows of a finding on the page
+MAX_ROWS = 200
+# level and sentence of a change, and its rows if they are known
+Change = tuple[str, str] | tuple[str, str, tuple[Row, ...]]
 # end of a finding's text that is no part of its address
 _KNOWN = re.compile(r",(?: [\d,]+ of them| all of them)? known$")
 # findings named in a night's one line
@@ -42,6 +53,8 @@ class Night:
         By the names of `columns.NIGHTS`.
     silent : mapping
         Source -> its problem, and since when.
+    old_settings : mapping
+        Source -> numbers of its data that were derived under settings that changed since.
     notes : mapping
         Source -> sentences.
     without_effect : mapping
@@ -55,7 +68,9 @@ class Night:
     misdated : tuple of int and float
         Number of files dated after their arrival, and the largest gap in seconds.
     changes : tuple
-        Level and sentence of each change of what seemed final.
+        Level, sentence and rows of each change of what seemed final.
+    misdated_rows, repeated : tuple of Row
+        The files dated after their arrival, and the names that came twice; the first ones.
     removed : tuple of str
         Sources with data that are no longer in the settings.
     worse : mapping
@@ -68,24 +83,37 @@ class Night:
         Class -> when its first file failed or arrived, such as `2020-02-13 03:12`.
     zeros : tuple of str
         Names of the files of which every pixel is 0.
+    stopped : tuple of Finding
+        From `stopped.stopped_findings`.
     """
 
     summary: Mapping[str, Any]
     silent: Mapping[str, Silent] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    old_settings: Mapping[str, OldData] = field(default_factory=dict)
     without_effect: Mapping[str, Sequence[str]] = field(default_factory=dict)
     has_answered: bool = True
     delay_warning_s: float | None = None
     file_sources: str = ""
     stage_sources: str = ""
     misdated: tuple[int, float] = (0, 0.0)
-    changes: tuple[tuple[str, str], ...] = ()
+    misdated_rows: tuple[Row, ...] = ()
+    repeated: tuple[Row, ...] = ()
+    changes: tuple[Change, ...] = ()
     removed: tuple[str, ...] = ()
     worse: Mapping[str, float] = field(default_factory=dict)
     cross_night: tuple[CrossNightFiles, ...] = ()
     known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     since: Mapping[str, str] = field(default_factory=dict)
     zeros: tuple[str, ...] = ()
+    stopped: tuple[Finding, ...] = ()
+
+
+def listed(found: Finding, label: str, rows: tuple[Row, ...], n_rows: int) -> Finding:
+    """Return a finding with its rows, if any."""
+    if not rows:
+        return found
+    return ListedFinding(**plain(found), label=label, rows=rows, n_rows=n_rows)
 
 
 def check_silence(night: Night) -> Iterable[Finding]:
@@ -98,6 +126,11 @@ def silence_words(source: str, silent: Fault | Silent) -> str:
     """Return the finding's text about a source that does not answer."""
     since = silent["since"][:16].replace("T", " ")
     return f"{source} could not be read since {since} UTC: {silent['problem']}"
+
+
+def check_stopped(night: Night) -> Iterable[Finding]:
+    """Check that files still come, and still pass each stage."""
+    yield from night.stopped
 
 
 def check_classes(night: Night) -> Iterable[Finding]:
@@ -205,7 +238,12 @@ def check_clocks(night: Night) -> Iterable[Finding]:
             f"{n_of(count, 'file')} dated later than {they} came, "
             f"by up to {seconds(most)}: some clock is wrong"
         )
-        yield Finding("warning", words, "#files", sources_of(night, "transfer"))
+        yield listed(
+            Finding("warning", words, "#files", sources_of(night, "transfer")),
+            "dated later than they came",
+            night.misdated_rows,
+            count,
+        )
 
 
 def check_notes(night: Night) -> Iterable[Finding]:
@@ -237,23 +275,18 @@ def check_zeros(night: Night) -> Iterable[Finding]:
         names = ", ".join(night.zeros[:MAX_NAMED])
         more = f" and {n - MAX_NAMED:,} more" if n > MAX_NAMED else ""
         verb = "is" if n == 1 else "are"
-        yield Finding(
-            "error",
-            f"{n_of(n, 'file')} {verb} full of zeros: {names}{more}",
-            "#previews",
-            night.file_sources,
-        )
+        words = f"{n_of(n, 'file')} {verb} full of zeros: {names}{more}"
+        rows = tuple(Row(name, "every pixel is 0") for name in night.zeros[:MAX_ROWS])
+        found = Finding("error", words, "#previews", night.file_sources)
+        yield listed(found, "full of zeros", rows, n)
 
 
 def report_repeated(night: Night) -> Iterable[Finding]:
     """Report files of a name that came before; this is no fault."""
     if night.summary["n_twice"]:
-        yield Finding(
-            "normal",
-            f"{n_of(night.summary['n_twice'], 'file')} came twice under the same name",
-            "#files",
-            sources_of(night, "twice"),
-        )
+        words = f"{n_of(night.summary['n_twice'], 'file')} came twice under the same name"
+        found = Finding("normal", words, "#files", sources_of(night, "twice"))
+        yield listed(found, "came twice", night.repeated, night.summary["n_twice"])
 
 
 def report_pending(night: Night) -> Iterable[Finding]:
@@ -270,8 +303,10 @@ def report_pending(night: Night) -> Iterable[Finding]:
 
 def report_changes(night: Night) -> Iterable[Finding]:
     """Report changes of what seemed final, such as a file's size."""
-    for level, words in night.changes:
-        yield Finding(level, words, "#files", night.file_sources)
+    for level, words, *rows in night.changes:
+        found = Finding(level, words, "#files", night.file_sources)
+        named = rows[0] if rows else ()
+        yield listed(found, "changed", named, len(named))
 
 
 def report_cross_night(night: Night) -> Iterable[Finding]:
@@ -306,8 +341,24 @@ def report_removed(night: Night) -> Iterable[Finding]:
         )
 
 
+def report_old_settings(night: Night) -> Iterable[Finding]:
+    """Report data derived under old settings; this is no fault."""
+    for source, old in night.old_settings.items():
+        counts = {
+            "file": old.get("files", 0),
+            "arrival": old.get("arrivals", 0),
+            "attempt": old.get("attempts", 0),
+            "value": old.get("values", 0),
+        }
+        named = " and ".join(n_of(n, word) for word, n in counts.items() if n)
+        verb = "was" if sum(counts.values()) == 1 else "were"
+        words = f"{named} of {source} {verb} derived under old settings, and can't be read again"
+        yield Finding("normal", words, "#sources", source)
+
+
 CHECKS = (
     check_silence,
+    check_stopped,
     check_classes,
     check_lost,
     check_delay,
@@ -319,6 +370,7 @@ CHECKS = (
     report_changes,
     report_cross_night,
     report_removed,
+    report_old_settings,
     report_pending,
     report_repeated,
 )

@@ -6,11 +6,11 @@ With its summary, findings and status.
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
 
-from observing_monitor.judging import checks, usual
+from observing_monitor.judging import checks, quiet, usual
 from observing_monitor.judging.headline_values import headline_values
 from observing_monitor.judging.keys import (
     acknowledged_key,
@@ -19,11 +19,21 @@ from observing_monitor.judging.keys import (
     neighbours_key,
     shown_key,
 )
+from observing_monitor.judging.same_faults import each_fault_once
+from observing_monitor.judging.stopped import stopped_findings
+from observing_monitor.judging.usual_flows import is_kept
 from observing_monitor.model import columns
 from observing_monitor.model.digest import instants_as_text
-from observing_monitor.model.finding import Finding, worst_first
+from observing_monitor.model.finding import (
+    NONE,
+    Finding,
+    Row,
+    is_alarming,
+    plain,
+    worst_first,
+)
 from observing_monitor.model.nights import iso_utc
-from observing_monitor.model.wording import clock, n_of
+from observing_monitor.model.wording import clock, n_of, seconds
 from observing_monitor.settings.traits import file_sources, source_classes
 from observing_monitor.sources.registry import BUILT_IN
 from observing_monitor.tables.changes import describe
@@ -37,6 +47,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.judging.known_issues import Issue
     from observing_monitor.judging.night_work import NightWork
+    from observing_monitor.judging.quiet import Stopped
     from observing_monitor.model.reading import Tables
     from observing_monitor.settings.stream import DescribedSource
     from observing_monitor.sources.registry import SourceClass
@@ -45,6 +56,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+# of a name that came several times
+MAX_PATHS = 10
 
 
 def judge_night(
@@ -71,26 +86,25 @@ def judge_night(
     found : list of Finding
         The worst first.
     """
-    from observing_monitor.tables import classify, cross_night, reasons
+    from observing_monitor.tables import cross_night, reasons
 
-    stream, row = job.stream, job.row.copy()
+    row = job.row.copy()
     own, shared = cross_night.assign_to_nights(job.night, tables, unmatched)
-    limits = classify.Limits(
-        stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore
-    )
-    has_answered = bool(row.get("is_told"))
-    judged = classify.classify(own.files, own.ingests, limits, job.now, has_answered)
+    judged = _classified(job, own)
+    _note_rhythm(job, row, judged, own)
+    stopped = quiet.stopped_flows(job, row)
+    row["quiet"] = quiet.as_kept(stopped)
     # the sources' own checks use their own dates
     from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
-    night = _night(job, own, judged, shared)
+    night = _night(job, own, judged, shared, stopped)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
-        night = _night(job, own, judged, shared)
+        night = _night(job, own, judged, shared, stopped)
     found = _acknowledged(checks.findings(night, from_sources), job.issues)
-    status, info = checks.sum_up(found)
+    status, info = _sum_up(job, own, found)
     headlines, row["units"], row["aggregates"] = headline_values(
-        stream, tables.metrics, _computed_headlines(job, tables)
+        job.stream, tables.metrics, _computed_headlines(job, tables)
     )
     row["summary"] = {
         "night": job.night.isoformat(),
@@ -100,17 +114,73 @@ def judge_night(
         **instants_as_text(night.summary),
         **headlines,
     }
-    row["findings"] = [asdict(finding) for finding in found]
+    row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
-    row["next_change_at"] = iso_utc(classify.next_change(judged, has_answered))
+    row["next_change_at"] = iso_utc(_next_change(job, judged, status))
     row["worse"] = dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
     return row, own, judged, found
 
 
+def _classified(job: NightWork, tables: Tables) -> DataFrame:
+    """Return files with their classes."""
+    from observing_monitor.tables import classify
+
+    stream, has_answered = job.stream, bool(job.row.get("is_told"))
+    limits = classify.Limits(
+        stream.last_stage, stream.pending_limit_s, stream.small_bytes, stream.ignore
+    )
+    return classify.classify(tables.files, tables.ingests, limits, job.now, has_answered)
+
+
+def _next_change(job: NightWork, judged: DataFrame, status: str) -> datetime.datetime | None:
+    """Return when time alone will change a class or the status."""
+    from observing_monitor.tables import classify
+
+    if status == NONE:
+        return job.stream.rule.bounds(job.night)[1]
+    return classify.next_change(judged, bool(job.row.get("is_told")))
+
+
+def _note_rhythm(job: NightWork, row: IndexRow, judged: DataFrame, tables: Tables) -> None:
+    """Note how often files came, and when tonight is dark."""
+    from observing_monitor.tables.rhythm import rhythm_of
+
+    stream, bounds = job.stream, job.stream.rule.bounds(job.night)
+    row.pop("rhythm", None)
+    row.pop("dark", None)
+    if is_kept(job.night, stream.rule.night_of(job.now)):
+        row["rhythm"] = rhythm_of(judged, tables.ingests, stream.stages, bounds, job.now)
+    if job.flows is not None and stream.position:
+        row["dark"] = quiet.darkness(stream.position, bounds)
+
+
+def _sum_up(job: NightWork, tables: Tables, found: list[Finding]) -> tuple[str, str]:
+    """Return a night's status and problems.
+
+    A night that is not over has the status none until its first row, fault or problem.
+    """
+    status, info = checks.sum_up(found)
+    is_open = job.stream.rule.is_open(job.night, job.now)
+    if is_alarming(status) or not is_open or job.row.get("silent") or _has_rows(tables):
+        return status, info
+    return NONE, info
+
+
+def _has_rows(tables: Tables) -> bool:
+    """True if anything was taken, tried or measured."""
+    # lists of what should come are no data
+    is_list = tables.metrics["unit"].str.startswith("text/", na=False)
+    return bool(len(tables.files) or len(tables.ingests) or not is_list.all())
+
+
 def _night(
-    job: NightWork, tables: Tables, judged: DataFrame, shared: Sequence[CrossNightFiles]
+    job: NightWork,
+    tables: Tables,
+    judged: DataFrame,
+    shared: Sequence[CrossNightFiles],
+    stopped: Sequence[Stopped],
 ) -> checks.Night:
     """Return the facts that checks use."""
     from observing_monitor.tables import classify, merge, reasons
@@ -124,12 +194,15 @@ def _night(
         summary,
         silent=row.get("silent") or {},
         notes=row.get("notes") or {},
+        old_settings=row.get("old_settings") or {},
         without_effect=_without_effect(row, judged, stream.ignore),
         has_answered=bool(row.get("is_told")),
         delay_warning_s=stream.delay_warning_s,
         file_sources=of_files,
         stage_sources=of_stage,
         misdated=classify.count_misdated(judged),
+        misdated_rows=_misdated_rows(judged),
+        repeated=_repeated_rows(judged) if summary["n_twice"] else (),
         changes=tuple(describe(row.get("happened"))),
         removed=tuple(sorted(merge.sources_of(tables) - present)),
         worse=usual.worse(summary, job.usual),
@@ -137,6 +210,7 @@ def _night(
         known=reasons.count_acknowledged(judged) if "acknowledged" in judged else {},
         zeros=tuple(files_of_zeros(stream, row)),
         since={name: clock(at) for name, at in first_errors.items()},
+        stopped=tuple(stopped_findings(stopped, stream, bool(summary["n_files"]))),
     )
 
 
@@ -154,6 +228,23 @@ def _without_effect(
         words = f"fits {n_of(len(judged), 'file')}, which is all of this night"
         found[""] = [f"ignore {', '.join(ignore)} {words}: none can be missing"]
     return found
+
+
+def _misdated_rows(judged: DataFrame) -> tuple[Row, ...]:
+    from observing_monitor.tables.classify import misdated
+
+    worst = misdated(judged).sort_values(ascending=False, kind="stable")[: checks.MAX_ROWS]
+    return tuple(
+        Row(str(name), f"dated {seconds(float(gap))} later than it came")
+        for name, gap in worst.items()
+    )
+
+
+def _repeated_rows(judged: DataFrame) -> tuple[Row, ...]:
+    from observing_monitor.tables.summary import repeated_files
+
+    names = repeated_files(judged, checks.MAX_ROWS)
+    return tuple(Row(name, ", ".join(paths[:MAX_PATHS])) for name, paths in names.items())
 
 
 def _reason_of(
@@ -238,15 +329,23 @@ def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, f
 
 def _findings_of_sources(job: NightWork, tables: Tables) -> list[Finding]:
     """Return the findings of the sources' own checks, each with its source."""
-    found = []
-    for described, kind in source_classes(job.stream):
-        own = _for_source(tables, described, kind)
-        told = _answer(described, job.night, own, kind.check)
-        if told is None:
-            words = f"{described.name}: its own rules could not be applied; the log says why"
-            told = [Finding("warning", words, "#sources")]
-        found += [replace(finding, source=finding.source or described.name) for finding in told]
-    return found
+    return each_fault_once(
+        replace(finding, source=finding.source or described.name)
+        for described, kind in source_classes(job.stream)
+        for finding in _told_by(job, tables, described, kind)
+    )
+
+
+def _told_by(
+    job: NightWork, tables: Tables, described: DescribedSource, kind: SourceClass
+) -> list[Finding]:
+    """Return the findings of one source's own check."""
+    own = _for_source(tables, described, kind)
+    told = _answer(described, job.night, own, kind.check)
+    if told is None:
+        words = f"{described.name}: its own rules could not be applied; the log says why"
+        return [Finding("warning", words, "#sources")]
+    return list(told)
 
 
 def _answer(

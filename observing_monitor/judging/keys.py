@@ -9,6 +9,7 @@ from msgspec.structs import astuple
 
 from observing_monitor import __version__
 from observing_monitor.judging import usual
+from observing_monitor.judging.quiet import is_as_quiet
 from observing_monitor.model import columns
 from observing_monitor.model.digest import digest
 from observing_monitor.model.nights import parse_utc
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def judging_key(stream: Stream) -> str:
     """Return the fingerprint of all but the tables that a summary needs."""
-    names = [c.name for c in columns.NIGHTS]
+    names = [c.name for c in (*columns.NIGHTS, *columns.STATUS_WORDS)]
     return digest([__version__, columns.SCHEMA_VERSION, names, stream.fingerprint])
 
 
@@ -41,11 +42,12 @@ def basis(job: NightWork) -> str:
 
 
 def _own_facts(job: NightWork) -> list[object]:
-    zeros = files_of_zeros(job.stream, job.row)
+    zeros, old = files_of_zeros(job.stream, job.row), job.row.get("old_settings")
     return [
         judging_key(job.stream),
         *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
         *([zeros] if zeros else []),
+        *([old] if old else []),
         *([unused] if (unused := job.row.get("without_effect")) else []),
         *(finding.text for finding in job.on_rows),
     ]
@@ -65,7 +67,11 @@ def is_still_valid(job: NightWork) -> bool:
     """True if time alone has changed nothing."""
     judged_at, late_at = _instant(job.row.get("judged_at")), _instant(job.row.get("next_change_at"))
     # Judged in the future: a clock was ahead then, and files may still be pending.
-    return (judged_at is None or judged_at <= job.now) and (late_at is None or job.now < late_at)
+    return (
+        (judged_at is None or judged_at <= job.now)
+        and (late_at is None or job.now < late_at)
+        and is_as_quiet(job)
+    )
 
 
 # A rebuild judges thousands of nights with the same instant.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from observing_monitor.judging.known_issues import Issue
+    from observing_monitor.judging.usual_flows import UsualFlow
     from observing_monitor.model.finding import Finding
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import IndexRow
@@ -27,6 +28,10 @@ class NightWork:
     usual: Mapping[str, float] = field(default_factory=dict)
     # known issues of the night
     issues: tuple[Issue, ...] = ()
+    # how files usually come (`usual_flows.usual_flows`); None unless the night is tonight
+    flows: Mapping[str, UsualFlow] | None = None
+    # when the stream's sources were last read; None if that is unknown
+    read_at: datetime.datetime | None = None
     # nights that may share files with this one, each with a digest (`cross_night.neighbours`)
     neighbours: tuple[tuple[datetime.date, str], ...] = ()
     # findings on rows that the sources left out, if the night is the newest

@@ -174,7 +174,12 @@ NIGHTS = (
     Column(
         "night", "text", "Date of the night; the page of the stream says when nights begin", "Night"
     ),
-    Column("status", "text", "normal, warning or error: the worst finding of the night", "Status"),
+    Column(
+        "status",
+        "text",
+        "The worst finding of the night: normal, warning or error; none without any data yet",
+        "Status",
+    ),
     Column("info", "text", "What is wrong, and with how many files", "Problems"),
     Column(
         "acknowledged",
@@ -205,7 +210,7 @@ NIGHTS = (
     Column(
         "completeness",
         "float",
-        "Share of files ingested, not counting those that are ignored or not FITS",
+        "Share of files ingested, not counting those that are pending, ignored or not FITS",
         "Complete",
     ),
     Column("first_created_at", "instant", "When the first file was written", "First created"),
@@ -231,11 +236,17 @@ NIGHTS = (
     ),
 )
 
+# status of a night that has just begun
+NOTHING_YET = Column(
+    "none", "text", "Nothing yet: the night is not over, and has no data", "nothing yet"
+)
 LEVELS = (
     Column("normal", "text", "Nothing needs attention", "normal"),
     Column("warning", "text", "Something is odd; look at it during the day", "warning"),
     Column("error", "text", "Something failed or is missing; look at it now", "error"),
 )
+# of nights, streams and the site
+STATUS_WORDS = (NOTHING_YET, *LEVELS)
 
 # Further columns of the pages' tables. The pages and the glossary explain them.
 # FILE_LIST: the list of all files, and the files that need attention
@@ -358,8 +369,8 @@ ROWS = (
     Column("n_left_out", "int", "Those of them that were left out", "Left out"),
     Column("examples", "text", "The first rows that were left out, and why", "First left out"),
 )
-# A row is a month or a year, on the pages of years and in YYYY.json. Sums over its nights, except
-# for the delays.
+# A row is a month or a year, on the pages of years and in YYYY.json. Its heading on a page says how
+# a value is made from those of the nights.
 PERIODS = (
     Column("period", "text", "The month or year", "Period"),
     Column("n_nights", "int", "Nights that were read", "Nights"),

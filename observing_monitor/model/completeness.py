@@ -10,22 +10,26 @@ if TYPE_CHECKING:
     from observing_monitor.model.columns import Summary
 
 
+# classes of files that need not be ingested, or not yet
+NOT_DUE = ("pending", "ignored", "not_fits")
+
+
 def completeness(nights: Iterable[Summary]) -> float | None:
     """Return the share of files ingested among those that should be.
 
     Parameters
     ----------
     nights : iterable of Summary
-        Each with n_files, n_ingested, n_ignored and n_not_fits. Files that are ignored or
-        are not FITS should not be ingested.
+        Each with n_files, n_ingested, n_pending, n_ignored and n_not_fits. Files that are
+        ignored or are not FITS should not be ingested, and pending ones not yet.
 
     Returns
     -------
     float or None
-        From 0 to 1; None if no file should be ingested.
+        From 0 to 1; None if no file should be ingested yet.
     """
     n_ingested = n_due = 0
     for night in nights:
         n_ingested += night["n_ingested"]
-        n_due += night["n_files"] - night["n_ignored"] - night["n_not_fits"]
+        n_due += night["n_files"] - sum(night[f"n_{name}"] for name in NOT_DUE)
     return n_ingested / n_due if n_due else None

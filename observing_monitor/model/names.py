@@ -258,6 +258,13 @@ def _as_integers(texts: Series[str]) -> Series[int]:
         return frames.whole_numbers(texts)
 
 
+def detector_key(name: str) -> str:
+    """Return one key for all forms of a detector's name."""
+    # R22_S11 and R22S11, or 007 and 7, are one
+    plain = name.replace("_", "").replace("-", "").upper()
+    return str(int(plain)) if plain.isdecimal() else plain
+
+
 def split(paths: Series[str]) -> tuple[Series[str], Series[str]]:
     """Return the folders and the names of paths.
 

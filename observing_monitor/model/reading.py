@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from observing_monitor.model import columns, frames
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 
 # State of a night as a source remembers it, as JSON. Each source has its own form; it may
@@ -87,6 +87,24 @@ class Reading:
     append_attempts : bool
         True if `attempts` are added to earlier ones, as the lines of a log that may be
         deleted. Attempts that were `running` are replaced.
+    is_left_out : callable, optional
+        Asked about earlier files that are not in `files`, if the settings have changed: file_id,
+        path, and if it was on disk at the last look. True if the file is left out by the
+        settings; it is then removed instead of being marked as gone. By default, files that
+        were on disk are left out.
+    arrival_settings : tuple of str
+        Settings that `transferred_at` depends on. If none of them changed, the earliest time is
+        kept.
+    is_logged : Series of bool, optional
+        With `arrival_settings`: True for each file whose `transferred_at` is from a log. An
+        earlier time of the others may be from a log that was deleted. None if there is no log.
+    has_own_times : bool
+        True if appended data have instants of their own, not those of the run. If settings
+        change, the same data may come again with other instants.
+    still_there : Reading, optional
+        All appended attempts and metrics that can still be read, after `look_again`: also those
+        of neighbouring nights, and those that the settings leave out. By default, those of this
+        Reading.
     counts : mapping of str to Counts, or None
         Place, such as a path -> its rows that were read and left out. A place that holds several
         nights has the same counts in the reading of each; they are counted once. None if the
@@ -106,6 +124,11 @@ class Reading:
     elsewhere: Collection[str] = ()
     append: bool = False
     append_attempts: bool = False
+    is_left_out: Callable[[str, str, bool], bool] | None = None
+    arrival_settings: tuple[str, ...] = ()
+    is_logged: Series[bool] | None = None
+    has_own_times: bool = False
+    still_there: Reading | None = None
     counts: Mapping[str, Counts] | None = None
     without_effect: list[str] = field(default_factory=list)
     fault: str = ""

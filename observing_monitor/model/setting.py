@@ -69,7 +69,7 @@ class SettingDescription:
         return self.kind if says_little or len(shown) > 60 else f"{self.kind}, such as {shown}"
 
 
-def setting(default: T, meaning: str, *, example: object = None) -> T:
+def setting(default: T, meaning: str, *, example: object = None, affects_reading: bool = True) -> T:
     """Return the field of a dataclass that describes a setting.
 
     Parameters
@@ -80,6 +80,9 @@ def setting(default: T, meaning: str, *, example: object = None) -> T:
         What the setting does, in one or two sentences.
     example : object, optional
         A value to show where the default says little, such as "" or None.
+    affects_reading : bool, optional
+        False if a source returns the same data whatever the value. Stored data are derived
+        anew when any other setting changes.
 
     Examples
     --------
@@ -88,7 +91,7 @@ def setting(default: T, meaning: str, *, example: object = None) -> T:
     ...     path: Path = setting(REQUIRED, "The folder with the files.", example="/data/auxTel")
     ...     timeout_s: float = setting(30, "Time that the database has to answer.")
     """
-    metadata = {"meaning": meaning, "example": example}
+    metadata = {"meaning": meaning, "example": example, "affects_reading": affects_reading}
     if isinstance(default, list | dict):
         return dataclasses.field(
             default_factory=functools.partial(copy.copy, default), metadata=metadata

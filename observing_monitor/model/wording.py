@@ -185,6 +185,15 @@ def seconds(value: float | None) -> str:
     return f"{minus}{whole // 86_400:,} d {whole % 86_400 // 3600:02} h"
 
 
+def interval(value: float) -> str:
+    """Return a duration in its largest unit, such as `3 min`."""
+    if value < 60:
+        return f"{round(value)} s"
+    if value < 7200:
+        return f"{round(value / 60)} min"
+    return f"{round(value / 3600)} h"
+
+
 def n_of(count: int, noun: str) -> str:
     """Return a number with its noun: `1 file`, `2 files`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -32,6 +32,7 @@ STYLE, SCRIPT, PLOTLY = "style.css", "monitor.js", "plotly.min.js"
 SCRIPTS = (
     "dom",
     "ages",
+    "quiet",
     "heartbeat",
     "tips",
     "reader",

@@ -7,6 +7,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from observing_monitor.pages.contexts import Day, Month
+from observing_monitor.pages.render import STATUS_TEXTS
 from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _day(date: datetime.date, summary: Summary | None, has_files: bool) -> Day:
     if summary is None:
         return Day(date.day, "", "", "", f"{night}: not read")
     is_empty = has_files and not summary["n_files"] and summary["status"] == "normal"
-    word = "no files" if is_empty else summary["status"]
+    word = "no files" if is_empty else STATUS_TEXTS[summary["status"]]
     info = f", {summary['info']}" if summary["info"] else ""
     status = "empty" if is_empty else summary["status"]
     return Day(date.day, layout.night_page(night), status, word, f"{night}: {word}{info}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model.digest import with_instants
+from observing_monitor.model.finding import is_alarming
 from observing_monitor.pages.contexts import (
     Bar,
     BarPart,
@@ -15,7 +16,7 @@ from observing_monitor.pages.contexts import (
 )
 from observing_monitor.pages.labels import headline_text
 from observing_monitor.pages.night_tables import delays_table
-from observing_monitor.pages.render import SIGNS
+from observing_monitor.pages.render import SIGNS, STATUS_TEXTS
 from observing_monitor.pages.stream_tables import StreamTables
 from observing_monitor.storage import layout
 
@@ -53,6 +54,7 @@ def stream_card(stream: Stream, state: State) -> StreamCard:
         status=state.word,
         info=state.info,
         trouble=state.trouble,
+        trouble_since=state.its_since,
         trouble_href=_trouble_href(stream, state) or f"{index}#sources",
         latest=latest_night(nights[0], stream.folder, has_ingest) if nights else None,
         nights=tables.recent(nights, stream.folder),
@@ -135,5 +137,5 @@ def _bar(number: int, summary: Summary, night: _Night, highest: float) -> Bar:
             top = round(top - height, 1)
             parts.append(BarPart(tone, top, height))
     status = summary["status"]
-    title = f"{summary['night']}: {night.words} ({status})"
-    return Bar(number * BAR_STEP + 1, title, parts, "" if status == "normal" else SIGNS[status])
+    title = f"{summary['night']}: {night.words} ({STATUS_TEXTS[status]})"
+    return Bar(number * BAR_STEP + 1, title, parts, SIGNS[status] if is_alarming(status) else "")

@@ -33,7 +33,7 @@ class Frame(msgspec.Struct):
 
     title: str
     root: str  # way from the page to the site's root: "" or "../"
-    status: str  # normal, warning or error; "" if the page is about no night
+    status: str  # none, normal, warning or error; "" if the page is about no night
     info: str  # what is wrong
     version: str  # of this program
     stream: str  # "" on pages of the site
@@ -55,7 +55,7 @@ class Day(msgspec.Struct):
 
     number: int  # of the month
     href: str  # "" if the night has no page
-    status: str  # normal, warning, error or, if all is well and there is no file, empty
+    status: str  # as of a night or, if all is well and there is no file, empty
     word: str  # the status as the square shows it
     words: str  # the status and what is wrong
 
@@ -105,6 +105,7 @@ class StreamCard(msgspec.Struct):
     status: str
     info: str
     trouble: str  # the worst problem
+    trouble_since: str  # since when data stopped, if that is the problem
     trouble_href: str  # where that is explained
     latest: LatestNight | None
     nights: Table  # the recent ones, newest first
@@ -135,6 +136,7 @@ class StreamPage(msgspec.Struct):
     """`index.html` of one stream."""
 
     frame: Frame
+    since: str  # since when data stopped, if that is the worst problem
     site: Link | None  # page of the site; None if there is only one stream
     rule: str  # when nights begin and end
     stage: str  # the last stage, which "ingested" means
@@ -185,6 +187,19 @@ class ErrorGroup(msgspec.Struct):
     is_open: bool = False  # True if it is shown without a click
 
 
+class ListedRows(msgspec.Struct):
+    """Rows of findings, such as exposures that never came."""
+
+    anchor: str
+    label: str  # what they have in common, such as "never came"
+    level: str  # of the findings
+    words: str
+    n_rows: int
+    table: Table  # the first ones
+    acknowledged: str = ""  # why they are a known problem
+    is_open: bool = False  # True if it is shown without a click
+
+
 class QueueEntry(msgspec.Struct):
     """A file in a queue, or one that failed."""
 
@@ -215,6 +230,7 @@ class StageFailures(msgspec.Struct):
     words: str  # "2 files"
     n_failed: int
     entries: list[QueueEntry]  # the first ones
+    anchor: str = ""
 
 
 class Image(msgspec.Struct):
@@ -273,6 +289,8 @@ class NightPage(OfNight):
     data: list[Link] = []  # YYYY-MM-DD.json, .csv
     previews: Sequence[Preview] = []  # newest exposure first
     previews_note: str = ""  # which files have no preview
+    listed: list[ListedRows] = []  # rows of findings, the worst first
+    remarked: list[ListedRows] = []  # rows of findings that are no fault
 
 
 class ExposuresPage(OfNight):

@@ -97,11 +97,11 @@ def make_site(
 
 
 def write_assets(site: Site) -> None:
-    """Write the static files that do not exist yet."""
+    """Write the static files that are missing or altered."""
     for plain, name in site.assets.items():
         path = layout.asset(name)
-        if not site.output.exists(path):
-            site.output.write(path, assets.asset_bytes(plain))
+        if not site.output.is_listed(path) or not site.output.is_intact(path):
+            site.output.write_changed(path, assets.asset_bytes(plain))
 
 
 def page_frame(

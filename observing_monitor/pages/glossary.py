@@ -50,9 +50,10 @@ _GLOSSARY = (
     (
         "status",
         "Status",
-        "A night has the status of its worst finding. A stream has the worst status of its two "
-        "newest nights and its sources. The site has the worst status of its streams.",
-        columns.LEVELS,
+        "A night has the status of its worst finding, or none until its first data. A stream has "
+        "the worst status of its two newest nights and its sources. The site has the worst status "
+        "of its streams.",
+        columns.STATUS_WORDS,
     ),
     (
         "class",
@@ -62,7 +63,13 @@ _GLOSSARY = (
         (*columns.CLASSES, columns.LOST, columns.ARRIVED),
     ),
     ("night", "Nights", "", columns.NIGHTS),
-    ("period", "Months and years", "Sums over the nights, except for the delays.", columns.PERIODS),
+    (
+        "period",
+        "Months and years",
+        "The heading says how a value is made from those of the nights: their sum, their median, "
+        "or the latest one.",
+        columns.PERIODS,
+    ),
     ("delay", "Delays", "", columns.DELAYS),
     ("file", "Files", "", columns.FILE_LIST),
     ("exposure", "Exposures", "", columns.EXPOSURES),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from observing_monitor.feeds.site_status import instant_of
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.storage import layout
 from observing_monitor.storage.sealed import as_json, sealed
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from observing_monitor.pages.frame import Site
@@ -27,7 +28,8 @@ def write_heartbeat(
 
     It says when each stream and each source was last read, and has the fingerprints of the newest
     pages: an open page that has another one reloads itself. It is written at every run, even if
-    nothing changed. What earlier runs wrote about other streams is kept.
+    nothing changed. What earlier runs wrote about other streams is kept. A run that reads no
+    source keeps `run_at` as well: it would make old data look new.
 
     Parameters
     ----------
@@ -41,11 +43,13 @@ def write_heartbeat(
     Returns
     -------
     dict
-        What it wrote: {"run_at", "pages", "streams": {name: {"read_at", "pages",
-        "sources": {name: {"answered_at", "problem"}}}}}.
+        What it wrote: {"run_at", "written_at", "pages", "streams": {name: {"read_at", "pages",
+        "sources": {name: {"answered_at", "problem"}}}}}. `run_at` is None if no run has read a
+        source yet.
     """
     at = iso_utc(now.replace(microsecond=0))
-    before = _read_heartbeat(site)
+    last = read_heartbeat(site)
+    before = last["streams"]
     streams = {}
     for stream in site.streams:
         beat = before.get(stream.name, {})
@@ -54,7 +58,12 @@ def write_heartbeat(
             beat = beat | {"read_at": at, "sources": sources}
         pages = {"pages": made[stream.name]} if stream.name in made else {}
         streams[stream.name] = beat | pages
-    heartbeat = {"run_at": at, "streams": streams, "pages": made.get("") or before.get("", {})}
+    heartbeat = {
+        "run_at": at if read else last["run_at"],
+        "written_at": at,
+        "streams": streams,
+        "pages": made.get("") or last["pages"],
+    }
     site.output.write(layout.HEARTBEAT, sealed(as_json(heartbeat)))
     script = f"window.observing_monitor_heartbeat = {json.dumps(heartbeat)};\n"
     site.output.write(layout.HEARTBEAT_JS, script)
@@ -74,11 +83,8 @@ def _sources(
     }
 
 
-def _read_heartbeat(site: Site) -> dict[str, Any]:
-    """Return the last heartbeat's streams; {} if it is damaged.
-
-    {} if it is damaged.
-    """
+def read_heartbeat(site: Site) -> dict[str, Any]:
+    """Return the last heartbeat without damaged parts."""
     heartbeat = site.output.read_json(layout.HEARTBEAT) or {}
     try:
         # a stream that was published and never read has no sources
@@ -87,6 +93,23 @@ def _read_heartbeat(site: Site) -> dict[str, Any]:
             for name, beat in heartbeat["streams"].items()
             if all("answered_at" in source for source in beat.get("sources", {}).values())
         }
-        return valid | {"": heartbeat.get("pages", {})}
+        run_at = heartbeat.get("run_at")
+        return {
+            "run_at": run_at if instant_of(run_at) else None,
+            "streams": valid,
+            "pages": heartbeat.get("pages", {}),
+        }
     except (TypeError, KeyError, AttributeError):
-        return {}
+        return {"run_at": None, "streams": {}, "pages": {}}
+
+
+def read_times(
+    site: Site, now: datetime.datetime, read: Collection[str]
+) -> dict[str, datetime.datetime]:
+    """Return when each stream was last read, if known.
+
+    `read` are the streams that this run, of the instant `now`, has read.
+    """
+    streams = read_heartbeat(site)["streams"] if len(read) < len(site.streams) else {}
+    found = {name: instant_of(beat.get("read_at")) for name, beat in streams.items()}
+    return {name: at for name, at in found.items() if at} | dict.fromkeys(read, now)

@@ -10,7 +10,7 @@ from observing_monitor.model.nights import parse_utc
 from observing_monitor.model.wording import NOTHING, count, percent, quantity
 from observing_monitor.pages.glossary import WORDS, Word
 from observing_monitor.pages.tables import Table, TableColumn
-from observing_monitor.settings.headlines import Headline
+from observing_monitor.settings.headlines import Headline, over_nights
 from observing_monitor.settings.traits import reports_files, source_classes
 
 if TYPE_CHECKING:
@@ -54,13 +54,22 @@ def described_headlines(
     names = sorted(words, key=lambda name: name == "completeness")
     of_files = {c.name for c in columns.NIGHTS} if reports_files(stream) else set()
     chosen = [words[name] for name in names if name not in of_files]
-    return [_headline(word, units, aggregates.get(word.name, "")) for word in chosen]
+    return [
+        _headline(word, units, aggregates.get(word.name, ""), over_nights(stream, word.name))
+        for word in chosen
+    ]
 
 
-def _headline(word: Word, units: Mapping[str, str], aggregate: str) -> Headline:
+def _headline(word: Word, units: Mapping[str, str], aggregate: str, of_nights: str) -> Headline:
     """Return a headline; its label names the aggregate, if any."""
     label = f"{word.label}, {aggregate}" if aggregate else word.label
-    return Headline(word.name, label, word.meaning, units.get(word.name, ""), word.anchor)
+    unit = units.get(word.name, "")
+    return Headline(word.name, label, word.meaning, unit, word.anchor, of_nights)
+
+
+def over_nights_label(label: str, how: str) -> str:
+    """Return a heading such as "Files, sum"."""
+    return label if label.endswith(f", {how}") else f"{label}, {how}"
 
 
 def headline_text(value: float | None, headline: Headline) -> str:

@@ -47,7 +47,7 @@ def write_night(night: JudgedNight, key: str) -> None:
             text = render.render_exposures(part, job.site.assets)
             begin(output.write, f"{base}{layout.exposures_ending(number)}", text)
         text = render.render_night(pages.page(), job.site.assets)
-    output.write(f"{base}{layout.PAGE}", text)
+    output.write(f"{base}{layout.PAGE}", text, key)
     if job.stream.previews:
         from observing_monitor.previews import plan
 
@@ -110,5 +110,5 @@ def write_pruned(job: NightJob, row: IndexRow) -> None:
     Only the night's row of the index is needed.
     """
     text = render.render_pruned(pruned_page(job, row), job.site.assets)
-    job.site.output.write(f"{base_path(job)}{layout.PAGE}", text)
+    job.site.output.write(f"{base_path(job)}{layout.PAGE}", text, row.get("page", ""))
     remove_other_files(job.stream, job.site.output, job.night.isoformat())

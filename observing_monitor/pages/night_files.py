@@ -69,8 +69,27 @@ def has_images(job: NightJob, row: IndexRow) -> bool:
 
 
 def is_complete(job: NightJob, row: IndexRow) -> bool:
-    """True if all files of a night's page exist."""
-    return all(map(job.site.output.exists, files_of(job, row))) and has_images(job, row)
+    """True if a night's files exist as written."""
+    paths = files_of(job, row)
+    return all(map(job.site.output.exists, paths)) and has_images(job, row) and is_kept(job, row)
+
+
+def is_kept(job: NightJob, row: IndexRow) -> bool:
+    """True if the page on disk is that of the row.
+
+    The list of our files says so for each night. Of a night that is looked at, the files
+    themselves are compared with the list.
+    """
+    output, key = job.site.output, row.get("page", "")
+    page = f"{base_path(job)}{layout.PAGE}"
+    if not job.is_looked_at:
+        listed = output.listed_key(page)
+        return listed == key if listed is not None else output.is_intact(page, key)
+    *others, page = files_of(job, row)
+    images = [f"{images_path(job)}/{name}" for name in row.get("images") or ()]
+    if is_pruned(row, PAGE):
+        images = []
+    return output.is_intact(page, key) and all(map(output.is_intact, [*others, *images]))
 
 
 def remove_other_files(stream: Stream, output: Output, night: str) -> None:
@@ -82,7 +101,7 @@ def remove_other_files(stream: Stream, output: Output, night: str) -> None:
 
 
 def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> list[str]:
-    """Return the files of a night that pruning removes.
+    """Return our files of a night that pruning removes.
 
     Parameters
     ----------
@@ -94,11 +113,16 @@ def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> lis
         `PAGE`, `TABLES` or `PREVIEWS` of `storage.index`. A pruned page is not among its files.
     """
     if what == TABLES:
-        return _tables(stream, output, night)
-    if what == PREVIEWS:
-        return _previews(stream, output, night)
-    paths = _paths_of_page(stream, output, night)
-    return [path for path in paths if output.exists(path) and not _is_pruned(output, path)]
+        paths = _tables(stream, output, night)
+    elif what == PREVIEWS:
+        paths = _previews(stream, output, night)
+    else:
+        paths = [
+            path
+            for path in _paths_of_page(stream, output, night)
+            if output.exists(path) and not _is_pruned(output, path)
+        ]
+    return [path for path in paths if not output.is_foreign(path)]
 
 
 def _tables(stream: Stream, output: Output, night: str) -> list[str]:

@@ -26,6 +26,7 @@ class NightJob(NightWork):
     next: datetime.date | None = None
     common: str = ""  # fingerprint of what all pages of the stream's nights depend on
     endings: tuple[str, ...] = ()  # endings of the night's files (`night_files.usual_endings`)
+    is_looked_at: bool = False  # whether its files on disk are compared with what was written
 
 
 @dataclass(frozen=True)

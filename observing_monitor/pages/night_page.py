@@ -16,6 +16,7 @@ from observing_monitor.model.wording import address
 from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfNight, PrunedPage
 from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, sources_table
+from observing_monitor.pages.night_listed import listed_rows
 from observing_monitor.pages.night_parts import (
     odd_nodes,
     shown_failures,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from observing_monitor.charts.figure import Chart
-    from observing_monitor.pages.contexts import Image, Queue
+    from observing_monitor.pages.contexts import Image, ListedRows, Queue
     from observing_monitor.pages.night_content import NightContent
     from observing_monitor.pages.night_job import JudgedNight, NightJob
     from observing_monitor.pages.tables import Table
@@ -74,7 +75,12 @@ class NightPages:
     def page(self) -> NightPage:
         """Return the page of the night."""
         job, row, content, around = self.night.job, self.night.row, self.content, self.around
-        findings, n_exposed = self.night.findings, len(self.exposures)
+        listed, hrefs = listed_rows(self.night.findings)
+        findings = [
+            replace(finding, href=hrefs.get(finding.anchor, finding.href))
+            for finding in self.night.findings
+        ]
+        n_exposed = len(self.exposures)
         has_files = reports_files(job.stream)
         groups = self._attention_groups()
         queues = shown_queues(content.queues)
@@ -110,6 +116,8 @@ class NightPages:
             data=_data_links(job.night, has_files),
             previews=previews,
             previews_note=previews_note,
+            listed=[rows for rows in listed if _is_fault(rows)],
+            remarked=[rows for rows in listed if not _is_fault(rows)],
         )
         return without_dead_ends(page)
 
@@ -174,6 +182,10 @@ class NightPages:
         if not job.stream.previews or is_pruned(self.night.row, PREVIEWS):
             return [], ""
         return previews_of(job.stream, job.site.output, job.night)
+
+
+def _is_fault(rows: ListedRows) -> bool:
+    return rows.level != "normal" or bool(rows.acknowledged)
 
 
 def of_night(job: NightJob, row: IndexRow, key: str) -> OfNight:
@@ -246,7 +258,8 @@ def _anchors(page: NightPage) -> Collection[str]:
     """Return the addresses that findings may link to."""
     has_files = bool(page.has_files and page.summary["n_files"])
     parts = {
-        "#attention": has_files,
+        "#attention": has_files or page.listed or page.failures,
+        "#numbers": page.summary["n_files"] or page.headlines,
         "#delays": has_files,
         "#files": page.files_js,
         "#notes": page.notes,
@@ -262,6 +275,9 @@ def _anchors(page: NightPage) -> Collection[str]:
         "#sources",
         *(href for href, is_shown in parts.items() if is_shown),
         *(f"#{group.anchor}" for group in page.attention),
+        *(f"#{stage.anchor}" for stage in page.failures),
+        *(f"#{rows.anchor}" for rows in (*page.listed, *page.remarked)),
+        *(f"#{anchor}" for rows in (*page.listed, *page.remarked) for anchor in rows.table.anchors),
         *(f"#{anchor}" for group in page.attention for anchor in group.table.anchors),
     }
 

@@ -138,7 +138,8 @@ def shown_failures(
         if entries:
             n_failed = stage["n_failed"]
             words = wording.n_of(n_failed, "file")
-            made.append(contexts.StageFailures(stage["name"], words, n_failed, entries))
+            anchor = wording.address("failures", stage["name"], set())
+            made.append(contexts.StageFailures(stage["name"], words, n_failed, entries, anchor))
     return made
 
 

@@ -68,10 +68,7 @@ def _night_of(summary: Summary) -> str:
 
 
 def _values(name: str, summaries: Sequence[Summary], headlines: Sequence[Headline]) -> Summary:
-    """Return the numbers of a period.
-
-    Those of a headline are medians over the nights.
-    """
+    """Return the numbers of a period, made as `how_of` says."""
     return {
         "period": name,
         "n_nights": len(summaries),
@@ -81,15 +78,37 @@ def _values(name: str, summaries: Sequence[Summary], headlines: Sequence[Headlin
         "completeness": completeness(summaries),
         **{column: _median(s[column] for s in summaries) for column in MEDIANS},
         **{
-            headline.name: _median(s.get(headline.name) for s in summaries)
+            headline.name: _AGGREGATES[headline.over_nights](
+                s.get(headline.name) for s in summaries
+            )
             for headline in headlines
         },
     }
 
 
-def _sum(values: Iterable[int | None]) -> int | None:
+def how_of(name: str) -> str:
+    """Return how a column of periods is made, or ""."""
+    if name == "completeness":
+        return "overall"
+    return "sum" if name in SUMS else "median" if name in MEDIANS else ""
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
     given = [value for value in values if value is not None]
     return sum(given) if given else None
+
+
+def _latest(values: Iterable[float | None]) -> float | None:
+    given = [value for value in values if value is not None]
+    return given[-1] if given else None
+
+
+def _least(values: Iterable[float | None]) -> float | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _median(values: Iterable[float | None]) -> float | None:
@@ -97,3 +116,6 @@ def _median(values: Iterable[float | None]) -> float | None:
 
     given = [value for value in values if value is not None]
     return statistics.median(given) if given else None
+
+
+_AGGREGATES = {"sum": _sum, "median": _median, "latest": _latest, "min": _least, "max": _most}

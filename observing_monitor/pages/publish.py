@@ -15,7 +15,7 @@ from observing_monitor.model.nights import parse_night
 from observing_monitor.pages.assets import sweep_assets
 from observing_monitor.pages.frame import write_assets
 from observing_monitor.pages.publish_nights import NightsPublisher, Progress
-from observing_monitor.pages.published import Published
+from observing_monitor.pages.published import Collected, Published
 from observing_monitor.pages.redirects import publish_redirects
 from observing_monitor.pages.site import publish_glossary, publish_site
 from observing_monitor.pages.stream import publish_stream
@@ -26,9 +26,9 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from observing_monitor.feeds.site_status import NightChange
+    from observing_monitor.feeds.site_status import NightChange, Status
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.published import NightsPublished, StreamPublished
     from observing_monitor.processes.timelimit import Deadline
@@ -46,7 +46,7 @@ def publish(
     executor: Workers | None = None,
     progress: Progress | None = None,
     deadline: Deadline = NEVER,
-    indexes: Mapping[str, Index] | None = None,
+    collected: Collected | None = None,
 ) -> Published:
     """Write every page of a site that is not current.
 
@@ -54,19 +54,14 @@ def publish(
     ----------
     site : Site
     now : datetime
-        The instant of the run, UTC.
     executor : Workers, optional
-        Where night pages are made; by default in this process, one after the other.
+        They make night pages; by default, this process does.
     progress : callable, optional
         Called with each `NightDone`.
     deadline : Deadline
         After it, each stream gets the page of its newest night and the pages over its nights.
-    indexes : mapping, optional
-        stream -> the index that `collect` brought up to date and did not write.
-
-    Returns
-    -------
-    Published
+    collected : Collected, optional
+        What the run has collected; nothing by default.
 
     Raises
     ------
@@ -74,28 +69,25 @@ def publish(
         If a page cannot be written.
     """
     write_assets(site)
-    indexes = dict(indexes or {})
+    collected = collected or Collected()
     nights: list[NightsPublished] = []
     streams: list[StreamPublished] = []
     news: list[NightChange] = []
     pages: dict[str, dict[str, str]] = {}
     for stream in site.streams:
-        index = indexes.get(stream.name) or _read_index(site, stream, now)
+        index = collected.indexes.get(stream.name) or _read_index(site, stream, now)
         publisher = NightsPublisher(site, stream, index, now, executor, progress, deadline)
+        publisher.note_looks(collected)
         of_nights, of_stream = _publish_stream(publisher)
         nights.append(of_nights)
         streams.append(of_stream)
         news += newest(index["nights"], stream.name, stream.title, stream.folder)
         pages[stream.name] = _newest_pages(index)
-    statuses = [done.status for done in streams]
-    status, key, n_pages = publish_site(site, [done.card for done in streams], statuses)
-    if site.has_site_page:
-        pages[""] = {layout.INDEX_PAGE: short_fingerprint(key)}
-    n_pages += publish_glossary(site)
+    status, n_pages = _publish_site(site, streams, pages)
     sweep_assets(site.output, now, site.assets.values())
     return Published(
         n_pages + sum(done.n_pages for done in nights) + sum(done.n_pages for done in streams),
-        [status, *statuses],
+        [status, *(done.status for done in streams)],
         news,
         [problem for done in nights for problem in done.problems],
         pages,
@@ -110,6 +102,20 @@ def _read_index(site: Site, stream: Stream, now: datetime.datetime) -> Index:
     return index
 
 
+def _publish_site(
+    site: Site, streams: Sequence[StreamPublished], pages: dict[str, dict[str, str]]
+) -> tuple[Status, int]:
+    """Publish the pages over all streams; return the status and how many.
+
+    The site's page is added to `pages`.
+    """
+    statuses = [done.status for done in streams]
+    status, key, n_pages = publish_site(site, [done.card for done in streams], statuses)
+    if site.has_site_page:
+        pages[""] = {layout.INDEX_PAGE: short_fingerprint(key)}
+    return status, n_pages + publish_glossary(site)
+
+
 def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, StreamPublished]:
     """Publish a stream's nights, the pages over them, and its index."""
     site, stream, index = publisher.site, publisher.stream, publisher.index
@@ -118,7 +124,7 @@ def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, Stream
         of_nights = publisher.publish()
         before = [index.get(name) for name in OF_STREAM]
         of_stream = publish_stream(site, _newest_version(stream, index), index, publisher.now)
-        publish_redirects(site, stream, index)
+        publish_redirects(site, stream, index, publisher.looked_at is None)
         is_changed = of_nights.is_changed or before != [index.get(name) for name in OF_STREAM]
     finally:
         if is_changed:  # once only: the index of ten years is large

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from observing_monitor.errors import StoreError
 from observing_monitor.judging.judge import judge_night
 from observing_monitor.judging.keys import is_judged, is_judged_alone, neighbours_key, shown_key
+from observing_monitor.model.finding import NONE
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.pages.night import write_night, write_pruned
 from observing_monitor.pages.night_files import is_complete
@@ -124,10 +125,12 @@ def _publish_pruned(job: NightJob, row: IndexRow) -> NightDone:
 def _news_at(job: NightJob, row: IndexRow) -> str | None:
     """Return when a night's status or problems last changed.
 
-    One more file that is well is no news.
+    One more file that is well is no news, and neither is the first one.
     """
     before, after = job.row.get("summary"), row["summary"]
     if not before:
         return row.get("changed_at") or iso_utc(job.now)
-    is_same = all(before.get(name) == after[name] for name in ("status", "info"))
+    was = "normal" if before.get("status") == NONE else before.get("status")
+    status = "normal" if after["status"] == NONE else after["status"]
+    is_same = was == status and before.get("info") == after["info"]
     return (job.row.get("news_at") or row.get("changed_at")) if is_same else iso_utc(job.now)

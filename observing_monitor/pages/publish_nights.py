@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.errors import OutputError
 from observing_monitor.judging import usual
+from observing_monitor.judging.usual_flows import forget_old, usual_flows
 from observing_monitor.pages import render
 from observing_monitor.pages.night_files import base_path, files_of
 from observing_monitor.pages.published import NightDone, NightsPublished
@@ -19,11 +20,13 @@ from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from typing import Any
 
+    from observing_monitor.judging.usual_flows import UsualFlow
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.night_job import NightJob
+    from observing_monitor.pages.published import Collected
     from observing_monitor.processes.timelimit import Deadline
     from observing_monitor.processes.workers import Workers
     from observing_monitor.settings.stream import Stream
@@ -50,10 +53,18 @@ class NightsPublisher:
     executor: Workers | None = None
     progress: Progress | None = None
     deadline: Deadline = NEVER
+    read_at: datetime.datetime | None = None  # when the sources were last read
+    looked_at: Collection[datetime.date] | None = ()  # nights whose files are compared; None: all
     _names: set[str] = field(default_factory=set, init=False)  # files of the stream's folder
     _failed: set[datetime.date] = field(default_factory=set, init=False)
     _problems: list[str] = field(default_factory=list, init=False)
     _n_pages: int = field(default=0, init=False)
+
+    def note_looks(self, collected: Collected) -> None:
+        """Note when the sources were read, and which files to compare."""
+        read_at, name = collected.read_at, self.stream.name
+        self.read_at = self.now if read_at is None else read_at.get(name)
+        self.looked_at = collected.looked_at.get(name)
 
     def publish(self) -> NightsPublished:
         """Write the pages that are not current, the newest first.
@@ -61,7 +72,9 @@ class NightsPublisher:
         Each new row of the index is noted at once: a run that is killed is resumed.
         """
         self._names = set(self.site.output.names(self.stream.folder))
-        jobs = list(night_jobs(self.site, self.stream, self.index, self.now))
+        jobs = list(
+            night_jobs(self.site, self.stream, self.index, self.now, self.read_at, self.looked_at)
+        )
         untouched = {job.night for job in jobs if is_untouched(job, self._names)}
         n_closed = self._n_closed(jobs, untouched)
         if n_closed == len(jobs) and self.index.get("is_settled"):
@@ -74,6 +87,7 @@ class NightsPublisher:
                 f"{self.stream.name}: the pages of {n_left:,} nights were not made: "
                 "the run's time was up (max_run_s); the next run continues"
             )
+        forget_old(self.index["nights"], self.stream.rule.night_of(self.now))
         self.index["is_settled"] = not self._failed and not n_left
         return NightsPublished(self._n_pages, tuple(self._problems), is_changed=True)
 
@@ -91,22 +105,35 @@ class NightsPublisher:
         untouched: set[datetime.date],
     ) -> int:
         """Publish nights until none changes; return how many are left undone."""
-        usual_then: Sequence[Mapping[str, float] | None] = [None] * len(jobs)
+        asked_then: Sequence[NightJob | None] = [None] * len(jobs)
         for _ in range(ROUNDS):
-            rows = [self.index["nights"][job.night.isoformat()] for job in jobs]
-            summaries = (row.get("summary") for row in [*(job.row for job in before), *rows])
-            usual_now = usual.usual_limits(summaries)[len(before) :]
+            asked_now = self._with_usual(before, jobs)
             asked = [
-                (job, row, now)
-                for job, row, now, then in zip(jobs, rows, usual_now, usual_then, strict=True)
-                if now != then
+                now
+                for now, then in zip(asked_now, asked_then, strict=True)
+                if then is None or (now.usual, now.flows) != (then.usual, then.flows)
             ]
             stale = stale_nights(asked, self._names, untouched)
             n_left = self._publish_all([job for job in stale if job.night not in self._failed])
             if n_left or not stale or stale[0].night == jobs[-1].night:  # no night comes after
                 return n_left
-            usual_then, untouched = usual_now, untouched - {job.night for job in stale}
+            asked_then, untouched = asked_now, untouched - {job.night for job in stale}
         return 0
+
+    def _with_usual(self, before: Sequence[NightJob], jobs: Sequence[NightJob]) -> list[NightJob]:
+        """Return jobs with what is usual now, and their rows."""
+        rows = [self.index["nights"][job.night.isoformat()] for job in jobs]
+        summaries = (row.get("summary") for row in [*(job.row for job in before), *rows])
+        limits = usual.usual_limits(summaries)[len(before) :]
+        return [
+            replace(job, row=row, usual=limit, flows=self._flows(job))
+            for job, row, limit in zip(jobs, rows, limits, strict=True)
+        ]
+
+    def _flows(self, job: NightJob) -> Mapping[str, UsualFlow] | None:
+        if job.flows is None:
+            return None
+        return usual_flows(self.index["nights"], job.night, job.stream)
 
     def _publish_all(self, stale: Sequence[NightJob]) -> int:
         """Publish nights, newest first; return how many are left undone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +12,26 @@ from observing_monitor.feeds.site_status import NightChange, Status
 
 if TYPE_CHECKING:
     from observing_monitor.pages.contexts import StreamCard
-    from observing_monitor.storage.index import IndexRow
+    from observing_monitor.storage.index import Index, IndexRow
+
+
+class Collected(msgspec.Struct, frozen=True):
+    """Results of collecting that publishing needs, by stream.
+
+    Attributes
+    ----------
+    indexes : mapping of str to Index
+        Indexes that were brought up to date and not written.
+    read_at : mapping of str to datetime, or None
+        When the sources were last read; None if that is now, for all.
+    looked_at : mapping
+        Nights whose files are compared with what was written. All nights of a stream that it does
+        not have, or has None for.
+    """
+
+    indexes: Mapping[str, Index] = {}
+    read_at: Mapping[str, datetime.datetime] | None = None
+    looked_at: Mapping[str, Collection[datetime.date] | None] = {}
 
 
 class Published(msgspec.Struct, frozen=True):

@@ -26,15 +26,17 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Index
 
 
-DATABASE = "observing_monitor.sqlite3"  # what the prototype kept next to its pages
 ENDINGS = ("_gen2", "_gen3")
+# in every redirect, and in no other page
+_IS_REDIRECT = b'<meta http-equiv="refresh"'
 
 
-def publish_redirects(site: Site, stream: Stream, index: Index) -> None:
+def publish_redirects(site: Site, stream: Stream, index: Index, is_thorough: bool) -> None:
     """Redirect the prototype's addresses to a stream.
 
     It did if its settings say so, if import-prototype imported its history, or if the prototype's
     database is next to its pages. Redirects that earlier settings asked for elsewhere are removed.
+    If `is_thorough`, each file is compared with what was written.
     """
     noted = index.get("moved")
     folder = _wanted_folder(site, stream, noted)
@@ -49,11 +51,13 @@ def publish_redirects(site: Site, stream: Stream, index: Index) -> None:
     redirects = _Redirects(site, stream, folder)
     wanted = redirects.addresses(nights)
     key = redirects_key(folder, wanted)
+    paths = {layout.in_folder(folder, name): href for name, href in wanted.items()}
+    is_kept = site.output.is_intact if is_thorough else site.output.is_listed
     existing = set(site.output.names(folder))
-    if (noted or {}).get("key") == key and existing.issuperset(wanted):
+    if (noted or {}).get("key") == key and existing.issuperset(wanted) and all(map(is_kept, paths)):
         return
-    for name, href in wanted.items():
-        site.output.write_changed(layout.in_folder(folder, name), render_moved(href))
+    for path, href in paths.items():
+        site.output.write_changed(path, render_moved(href))
     _note(index, noted, folder, key)
 
 
@@ -61,7 +65,7 @@ def _wanted_folder(site: Site, stream: Stream, noted: Mapping[str, Any] | None) 
     """Return the folder of a stream's redirects, if any."""
     setting = stream.prototype_urls
     if setting is None:
-        database = layout.in_folder(stream.folder, DATABASE)
+        database = layout.in_folder(stream.folder, layout.PROTOTYPE_DATABASE)
         setting = _is_imported(noted) or site.output.exists(database)
     if setting is False:
         return None
@@ -95,9 +99,9 @@ def _note(index: Index, noted: Mapping[str, Any] | None, folder: str | None, key
 def _remove(redirects: _Redirects, nights: list[str]) -> None:
     """Remove redirects that we wrote, and no other files."""
     output = redirects.site.output
-    for name, href in redirects.addresses(nights).items():
+    for name in redirects.addresses(nights):
         path = layout.in_folder(redirects.folder, name)
-        if (output.read(path) or b"").decode("utf-8", "replace") == render_moved(href):
+        if _IS_REDIRECT in (output.read(path) or b"") and not output.is_foreign(path):
             output.remove(path)
 
 

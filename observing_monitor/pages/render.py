@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from observing_monitor.model import columns
 from observing_monitor.model.wording import (
     count,
     dash,
@@ -52,13 +53,15 @@ if TYPE_CHECKING:
 
 
 # Signs next to the words, and shapes of the icons in the tabs: colour alone never tells a status.
-SIGNS = {"normal": "✓", "warning": "!", "error": "✕"}
+SIGNS = {"none": "·", "normal": "✓", "warning": "!", "error": "✕"}
 _CIRCLE = "<circle cx='16' cy='16' r='15'/>"
 _TRIANGLE = "<path d='M16 1l15.5 29H.5z'/>"
 _SQUARE = "<rect x='1' y='1' width='30' height='30' rx='5'/>"
+STATUS_TEXTS = {column.name: column.label for column in columns.STATUS_WORDS}
 # status -> colour, shape, strokes
 _ICONS = {
     "": ("#5a6472", _CIRCLE, "M11 12a5 5 0 1 1 7 4.5c-2 1-2 2-2 3.5m0 4v2"),
+    "none": ("#5a6472", _CIRCLE, "M9 16h14"),
     "normal": ("#1a7f37", _CIRCLE, "M9 16.5l5 5 9-11"),
     "warning": ("#9a5b00", _TRIANGLE, "M16 11v9m0 4v2"),
     "error": ("#c0262d", _SQUARE, "M10 10l12 12m0-12L10 22"),
@@ -154,7 +157,7 @@ _started: list[Callable[[], dict[str, bytes] | None]] = []
 _compiling = threading.Lock()
 
 _PARTS = "findings numbers queues stages attention metrics images exposures previews files sources"
-_MACROS = "cells charts entries numbers sources status table values words"
+_MACROS = "cells charts entries listed numbers sources status table values words"
 # templates of a night's pages
 OF_NIGHT = [
     *(f"{name}.html" for name in ("base", "neighbours", "night", "exposures")),
@@ -234,7 +237,7 @@ def environment() -> Environment:
         finalize=visible,
     )
     filters = (utc, iso, near, count, seconds, percent, dash, sign, icon, figure_json, filled)
-    made.filters |= {f.__name__: f for f in filters}
+    made.filters |= {f.__name__: f for f in (*filters, status_text)}
     made.filters |= {"bytes": of_bytes, "headline": headline_text}
     made.globals |= {f"{prefix}_columns": words for prefix, words in WORDS.items()}
     made.globals |= {"column_words": column_words, "class_words": class_words}
@@ -291,6 +294,11 @@ def _escaped(texts: Sequence[str]) -> Sequence[str]:
 def sign(status: str) -> str:
     """Return the sign of a status."""
     return SIGNS[status]
+
+
+def status_text(status: str) -> str:
+    """Return a status in words."""
+    return STATUS_TEXTS[status]
 
 
 def icon(status: str) -> str:

@@ -96,9 +96,8 @@ def _write_if_stale(
     site: Site, key: str, page: P, render: Callable[[P, Mapping[str, str]], str]
 ) -> int:
     """Write a page of the site if it is stale; return how many."""
-    record, name = site.output.read_json(layout.SITE_RECORD) or {}, page.frame.name
-    if record.get(name) == key and site.output.exists(name):
+    name = page.frame.name
+    if site.output.is_intact(name, key):
         return 0
-    site.output.write(name, render(page, site.assets))
-    site.output.write_json(layout.SITE_RECORD, record | {name: key})
+    site.output.write(name, render(page, site.assets), key)
     return 1

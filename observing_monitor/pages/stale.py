@@ -1,6 +1,9 @@
 """Decide which pages must be rewritten, by their fingerprints.
 
-A page is current if it exists and the index holds its fingerprint. The fingerprint covers
+A page is current if it is on disk as it was written, and both the index and the list of our files
+(`storage.ownership`) hold its fingerprint: another output of the same store has its own list. Files
+are compared for the nights that a run looks at, and for all by `publish` and `--full`. The
+fingerprint covers
 everything that the page is made of, except what a table in this module, or WITHOUT_EFFECT of the
 settings, excludes with a reason. A new field is therefore part of it by default: nobody can forget
 it. The clock is never part of it. Time alone changes a night when a pending file turns missing;
@@ -10,7 +13,7 @@ the index holds the instant of that change.
 from __future__ import annotations
 
 import datetime
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from msgspec import to_builtins
@@ -23,8 +26,16 @@ from observing_monitor.judging.keys import (
     neighbours_key,
 )
 from observing_monitor.judging.left_out import row_findings
+from observing_monitor.judging.quiet import is_as_quiet
+from observing_monitor.judging.usual_flows import usual_flows
 from observing_monitor.model.digest import digest
-from observing_monitor.pages.night_files import endings_of, has_images, usual_endings
+from observing_monitor.pages.night_files import (
+    base_path,
+    endings_of,
+    has_images,
+    is_kept,
+    usual_endings,
+)
 from observing_monitor.pages.night_job import NightJob
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_pruned
@@ -51,6 +62,9 @@ BOOKKEEPING = {
     "n_exposure_pages": "files that the page's writer made",
     "judged_at": "the clock",
     "next_change_at": "the clock",
+    "rhythm": "its effect is in the findings of later nights",
+    "dark": "its effect is in the findings",
+    "quiet": "its effect is in the findings",
     "news_at": "only the feed shows it",
     "basis": "its effect is in the summary and the findings",
     "beside": "its effect is in `shown`",
@@ -61,6 +75,7 @@ BOOKKEEPING = {
     "silent": "`shown` covers it",
     "happened": "`shown` covers it",
     "is_told": "`shown` covers it",
+    "old_settings": "`shown` covers it",
     "worse": "its effect is in the findings",
     "units": "their effect is in the headlines of the stream's page",
     "aggregates": "their effect is in the headlines of the stream's page",
@@ -151,17 +166,24 @@ def _is_current(job: NightJob, names: Collection[str]) -> bool:
 
 def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
     night = job.night.isoformat()
-    return all(
-        f"{night}{ending}" in names for ending in endings_of(job.row, job.endings)
-    ) and has_images(job, job.row)
+    return (
+        all(f"{night}{ending}" in names for ending in endings_of(job.row, job.endings))
+        and has_images(job, job.row)
+        and is_kept(job, job.row)
+    )
 
 
 def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
-    """True if a night's tables were pruned, and its page was not."""
+    """True if a night's tables were pruned, and its page was not.
+
+    Nothing can make such a page again: it stays unless it is missing or cut.
+    """
+    output, page = job.site.output, f"{base_path(job)}{layout.PAGE}"
     return (
         is_pruned(job.row, TABLES)
         and not is_pruned(job.row, PAGE)
         and layout.night_page(job.night) in names
+        and (not job.is_looked_at or output.is_intact(page) or output.is_whole(page))
     )
 
 
@@ -178,13 +200,30 @@ def made_for(job: NightJob) -> str:
 
 
 def night_jobs(
-    site: Site, stream: Stream, index: Index, now: datetime.datetime
+    site: Site,
+    stream: Stream,
+    index: Index,
+    now: datetime.datetime,
+    read_at: datetime.datetime | None = None,
+    looked_at: Collection[datetime.date] | None = (),
 ) -> Iterator[NightJob]:
-    """Yield a job for each night of a stream, oldest first."""
+    """Yield a job for each night of a stream, oldest first.
+
+    Parameters
+    ----------
+    site : Site
+    stream : Stream
+    index : Index
+    now : datetime
+    read_at : datetime, optional
+        When the sources were last read. In the night of this instant, data may have stopped.
+    looked_at : collection of date, optional
+        Nights whose files are compared with what was written; None for all.
+    """
+    tonight = stream.rule.night_of(read_at) if read_at else None
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
-    tonight = stream.rule.night_of(now)
-    newest = max((night for night in nights if night <= tonight), default=None)
+    newest = max((night for night in nights if night <= stream.rule.night_of(now)), default=None)
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {
         id(version): (common_key(site, version), usual_endings(version))
@@ -209,6 +248,9 @@ def night_jobs(
             common=common,
             endings=endings,
             on_rows=_on_rows(index, row) if night == newest else (),
+            flows=usual_flows(index["nights"], night, then) if night == tonight else None,
+            read_at=read_at,
+            is_looked_at=looked_at is None or night in looked_at,
         )
 
 
@@ -218,7 +260,7 @@ def _on_rows(index: Index, row: IndexRow) -> tuple[Finding, ...]:
 
 
 def stale_nights(
-    asked: Iterable[tuple[NightJob, IndexRow, Mapping[str, float]]],
+    asked: Iterable[NightJob],
     names: Collection[str],
     untouched: Collection[datetime.date],
 ) -> list[NightJob]:
@@ -226,20 +268,21 @@ def stale_nights(
 
     Parameters
     ----------
-    asked : iterable
-        (job, the night's row, what is usual for it). The rows of current nights are marked.
+    asked : iterable of NightJob
+        The rows of current nights are marked.
     names : collection of str
         The files in the folder of the stream.
     untouched : collection of date
         Nights for which `is_untouched` holds.
     """
     stale = []
-    for job, row, limits in asked:
-        if job.night in untouched and (is_as_usual(row, limits) or is_pruned(row, TABLES)):
+    for job in asked:
+        if job.night in untouched and (
+            is_pruned(job.row, TABLES) or (is_as_usual(job.row, job.usual) and is_as_quiet(job))
+        ):
             continue
-        job = replace(job, row=row, usual=limits)
         if _is_current(job, names):
-            row["made_for"] = made_for(job)
+            job.row["made_for"] = made_for(job)
         else:
             stale.append(job)
     return stale

@@ -28,10 +28,12 @@ from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from observing_monitor.pages.frame import Site
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
+    from observing_monitor.storage.output import Output
 
 
 SHOWN_NIGHTS = 90  # on the stream's page; the pages of the years have all
@@ -103,7 +105,7 @@ class _Publisher:
                 layout.INDEX_PAGE,
             )
         ]
-        if self.index.get("page") == key and all(map(output.exists, paths)):
+        if self.index.get("page") == key and _are_kept(output, paths, key):
             return 0
         page = self._stream_page(key)
         latest = render.render_latest(_without_fingerprint(page), self.site.assets)
@@ -111,7 +113,7 @@ class _Publisher:
         csv = stream_csv(output, self.stream, oldest_first, state.headlines)
         output.write_changed(to_csv, csv)
         output.write_changed(to_latest, latest)
-        output.write(to_page, render.render_stream(page, self.site.assets))
+        output.write(to_page, render.render_stream(page, self.site.assets), key)
         self.index["page"] = key
         return 1
 
@@ -123,6 +125,7 @@ class _Publisher:
         name = layout.INDEX_PAGE
         return StreamPage(
             frame=page_frame(site, stream, stream.title, state.word, state.info, name, key),
+            since=state.its_since,
             site=site_link(site, stream),
             rule=stream.rule.text,
             stage=stream.last_stage,
@@ -175,15 +178,21 @@ class _Publisher:
         common, nights = common_key(site, stream), [*year.before, *year.summaries]
         key = year_key(common, self.index, self.state, year.others, nights)
         paths = [self.path(f"{name}{ending}") for ending in layout.YEAR_ENDINGS]
-        if before == key and all(map(site.output.exists, paths)):
+        if before == key and _are_kept(site.output, paths, key):
             return key, False
         months = periods.months(year.summaries, self.state.headlines)
         page = year_page(site, stream, year, self.tables, months, key)
         to_json, to_csv, to_page = paths
         site.output.write_changed(to_json, year_json(stream, name, months[::-1], year.summaries))
         site.output.write_changed(to_csv, year_csv(year.summaries, self.state.headlines))
-        site.output.write(to_page, render.render_year(page, site.assets))
+        site.output.write(to_page, render.render_year(page, site.assets), key)
         return key, True
+
+
+def _are_kept(output: Output, paths: Sequence[str], key: str) -> bool:
+    """True if files, the page last, are as written."""
+    *others, page = paths
+    return output.is_intact(page, key) and all(map(output.is_intact, others))
 
 
 def _which_nights(n_shown: int, n_nights: int) -> str:

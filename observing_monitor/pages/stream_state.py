@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from observing_monitor.model import finding
 from observing_monitor.model.columns import Summary
@@ -32,10 +32,11 @@ class State:
 
     summaries: Sequence[Summary]  # newest first
     silent: dict[str, Fault]  # faults of its sources, and of this program, by name
-    word: str  # normal, warning or error
+    word: str  # none, normal, warning or error
     info: str
     trouble: str  # the worst problem; "" if all is well
     its_night: str  # the night of that problem; "" if it has none
+    its_since: str  # since when data stopped, if they did, as text
     headlines: list[Headline]
     has_files: bool  # True if a source reports files
     rows: dict[str, SourceRows]  # of the sources that count them, by name
@@ -65,6 +66,7 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
         info=_info(recent, alarming, word),
         trouble=trouble,
         its_night=its_night,
+        its_since=_worst_finding(index, its_night).get("since", ""),
         headlines=described_headlines(
             stream, _of_newest(index, "units"), _of_newest(index, "aggregates")
         ),
@@ -119,16 +121,20 @@ def _trouble(
 
     Both are "" if all is well.
     """
-    for summary in recent if word != "normal" else ():
+    for summary in recent if finding.is_alarming(word) else ():
         if summary["status"] == word:
-            findings = index["nights"][summary["night"]].get("findings") or [{}]
-            text = findings[0].get("text") or summary["info"]
+            text = _worst_finding(index, summary["night"]).get("text") or summary["info"]
             is_newest = summary is recent[0]
             night = summary["night"]
             return text if is_newest else f"{text} (night {night})", night
     own = [alarming[OURSELVES]["problem"]] if OURSELVES in alarming else []
     others = [f"{name} could not be read" for name in alarming if name != OURSELVES]
     return "; ".join([*own, *others]), ""
+
+
+def _worst_finding(index: Index, night: str) -> dict[str, Any]:
+    """Return the worst finding of a night; {} if it has none."""
+    return next(iter(index["nights"].get(night, {}).get("findings") or []), {})
 
 
 def _of_newest(index: Index, what: Literal["units", "aggregates"]) -> dict[str, str]:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from observing_monitor.model import columns
 from observing_monitor.model.digest import with_instants
 from observing_monitor.model.wording import NOTHING
 from observing_monitor.pages.glossary import column_words
-from observing_monitor.pages.labels import headline_text
+from observing_monitor.pages.labels import headline_text, over_nights_label
+from observing_monitor.pages.periods import how_of
 from observing_monitor.pages.tables import Cell, Table, TableColumn, schema_column
 from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     from observing_monitor.model.columns import Summary
+    from observing_monitor.pages.glossary import Word
     from observing_monitor.pages.periods import Period
     from observing_monitor.settings.headlines import Headline
 
 
+WordOfNight = TypeVar("WordOfNight", "Word", "Headline")
 # Columns of files in the table of nights, in order, and in a card's table.
 OF_FILES = (
     "n_files",
@@ -113,12 +117,16 @@ class StreamTables(msgspec.Struct, frozen=True):
         rows = [period.values for period in periods]
         links = [Cell(period.values["period"], href=period.href) for period in periods]
         numbers = [
-            schema_column(name, word, [row[name] for row in rows])
+            schema_column(name, _over_nights(word, how_of(name)), [row[name] for row in rows])
             for name, word in words.items()
             if name != "period" and (self.has_files or name in COUNTS_OF_NIGHTS)
         ]
+        headlines = [
+            replace(column, word=_over_nights(headline, headline.over_nights))
+            for headline, column in zip(self.headlines, self._headlines(rows), strict=True)
+        ]
         period = TableColumn(words["period"], links, "pinned")
-        return [period, *numbers, *self._headlines(rows)]
+        return [period, *numbers, *headlines]
 
     def _named(self, rows: Sequence[Summary], folder: str) -> dict[str, TableColumn]:
         """Return a night's columns that are no numbers."""
@@ -149,6 +157,11 @@ class StreamTables(msgspec.Struct, frozen=True):
             for name in names
             if name in words
         ]
+
+
+def _over_nights(word: WordOfNight, how: str) -> WordOfNight:
+    """Return the heading of values over several nights."""
+    return replace(word, label=over_nights_label(word.label, how)) if how else word
 
 
 def _page(folder: str, row: Summary) -> str:

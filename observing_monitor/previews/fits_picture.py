@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from observing_monitor.model.messages import os_error_text
+from observing_monitor.readers.fault_words import said
 from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ def _in_words(error: Exception, file: BinaryIO) -> str:
                 return "it is cut short"
     except Exception:  # see `read_picture`
         return "its header is damaged or cut short"
-    return f"it cannot be read: {str(error).partition(chr(10))[0][:200] or type(error).__name__}"
+    text = str(error).partition("\n")[0][:200] or type(error).__name__
+    return f"it cannot be read: {said('the FITS reader', text)}"
 
 
 def _pieces(hdus: Sequence[Hdu]) -> list[Piece]:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError, UsageError
-from observing_monitor.model.messages import first_line
+from observing_monitor.model.messages import first_line, os_error_text
 from observing_monitor.readers import sqlite
+from observing_monitor.readers.fault_words import said, sqlite_words
 from observing_monitor.readers.passwords import password_from
 
 if TYPE_CHECKING:
@@ -262,12 +263,17 @@ class Database:
         return SourceError(f"{self.place}: {self._without_secrets(error)}; nothing of it was read")
 
     def _without_secrets(self, error: BaseException) -> str:
-        """Return the first line of the driver's message.
+        """Return the fault in plain words, or what the database says.
 
         Secrets are replaced by `…`.
         """
-        text = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)
-        words = first_line(text) or type(error).__name__
+        cause = getattr(error, "orig", None)
+        if isinstance(cause, sqlite3.Error):
+            words = sqlite_words(cause)
+        elif cause is not None:
+            words = said("the database", first_line(str(cause)) or type(cause).__name__)
+        else:
+            words = os_error_text(error)
         for secret in sorted(self._secrets, key=len, reverse=True):
             words = words.replace(secret, "…")
         return words

@@ -40,7 +40,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import SourceError
-from observing_monitor.model.messages import error_line
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.sqlite_state import is_unchanged, take_state
 
@@ -171,7 +170,7 @@ class Reader:
         except sqlite3.OperationalError as error:
             if not getattr(error, "sqlite_errorname", "").startswith(CANNOT_LOCK):
                 raise
-            reason = f"and can't be locked meanwhile ({error_line(error)})"
+            reason = "and can't be locked meanwhile"
             raise SourceError(f"{words}, {reason}; the next run tries again") from error
 
     def _prepared(self, connection: sqlite3.Connection) -> sqlite3.Connection:

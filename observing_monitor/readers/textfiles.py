@@ -23,6 +23,7 @@ from observing_monitor.readers.bounded import (
 )
 from observing_monitor.readers.compressed import WRITE_WHOLE, decompressed, without_ending
 from observing_monitor.readers.csv_rows import separators_of, split_rows
+from observing_monitor.readers.fault_words import json_words
 from observing_monitor.readers.json_rows import Names, objects_in
 from observing_monitor.readers.plain_files import open_plain, unreadable
 
@@ -299,7 +300,7 @@ def _parsed(text: str | bytes, where: str) -> Any:
     try:
         return parse_json(text)
     except (ValueError, RecursionError) as error:
-        words = f"no JSON, or cut short ({error}); {WRITE_WHOLE}"
+        words = f"{json_words(error)}; {WRITE_WHOLE}"
         raise SourceError(f"{where}{words}") from error
 
 

@@ -73,6 +73,8 @@ def build_stream(
         small_bytes=described.small_bytes,
         ignore=tuple(described.ignore),
         delay_warning_s=described.delay_warning_s,
+        quiet_warning_s=described.quiet_warning_s,
+        quiet_error_s=described.quiet_error_s,
         stale_after_s=described.stale_after_s,
         position=read_position(section, described),
         timezone=read_timezone(section, described.timezone),

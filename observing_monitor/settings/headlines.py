@@ -21,6 +21,32 @@ class Headline(msgspec.Struct):
     meaning: str = ""
     unit: str = ""
     anchor: str = "numbers"  # in the glossary
+    over_nights: str = "median"  # how a month's or year's value is made: a key of OVER_NIGHTS
+
+
+# aggregate of a headline in one night -> how those of several nights become one
+OVER_NIGHTS = {
+    "sum": "sum",
+    "count": "sum",
+    "last": "latest",
+    "median": "median",
+    "mean": "median",
+    "min": "min",
+    "max": "max",
+}
+
+
+def over_nights(stream: Stream, name: str) -> str:
+    """Return how a headline's nights become one value.
+
+    The setting `aggregate` decides, else numbers of files or of what `counts` lists are added up,
+    and the median is taken of all others.
+    """
+    chosen = aggregates_of(stream).get(name)
+    if chosen:
+        return OVER_NIGHTS[chosen]
+    is_count = name.startswith("n_") or name in counts_of(stream)
+    return "sum" if is_count else "median"
 
 
 def aggregates_of(stream: Stream) -> dict[str, str]:

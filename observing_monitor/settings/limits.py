@@ -45,10 +45,18 @@ def check_name(section: Section, name: str, folder: str) -> None:
 def check_limits(section: Section, described: StreamSettings) -> None:
     """Raise UsageError if a limit, age or folder is impossible."""
     check_time_limit(section, described.time_limit_s)
-    for key in ("pending_limit_s", "stale_after_s", "delay_warning_s"):
+    for key in (
+        "pending_limit_s",
+        "stale_after_s",
+        "delay_warning_s",
+        "quiet_warning_s",
+        "quiet_error_s",
+    ):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
             raise section.error(f"{key}: {value:g} is no limit; write seconds, 0 or more")
+    if described.quiet_error_s and described.quiet_error_s < (described.quiet_warning_s or 0):
+        raise section.error("quiet_error_s is less than quiet_warning_s; an error comes later")
     folder = described.prototype_urls
     if isinstance(folder, str):
         is_name = folder == "." or bool(_NAME.fullmatch(folder))

@@ -80,8 +80,22 @@ class StreamSettings:
         "By default, there is no warning.",
         example=600,
     )
+    quiet_warning_s: float | None = setting(
+        None,
+        "Warn if the last file of tonight, or the last one that passed a stage, is older than "
+        "this; 0 never warns. By default, 30 minutes or, if that is longer, 3 times the gap that "
+        "99 of 100 files of the last 30 nights do not exceed; nothing if fewer than 5 of these "
+        "nights have files. It is checked in darkness if the position is set, and in the hours "
+        "in which files usually come.",
+        example=1800,
+    )
+    quiet_error_s: float | None = setting(
+        None,
+        "The same, for an error. By default, 3 times the time for the warning.",
+        example=5400,
+    )
     stale_after_s: float = setting(
-        3600, "Pages say that they are not up to date if no run has finished for longer than this."
+        3600, "Pages say that they are not up to date if the sources were not read for this long."
     )
     time_limit_s: float = setting(
         LIMIT_S,

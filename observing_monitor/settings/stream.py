@@ -20,6 +20,8 @@ WITHOUT_EFFECT = {
     "keep_pages_days": "only `prune` reads it",
     "keep_tables_days": "only `prune` reads it",
     "keep_previews_days": "only `prune` reads it",
+    "quiet_warning_s": "only tonight depends on it, and each run compares its findings",
+    "quiet_error_s": "only tonight depends on it, and each run compares its findings",
     "prototype_urls": "the pages that redirect have a fingerprint of their own",
     "limits": "they change what is read, and a source's key has them",
     "later": "each version of a stream has its own fingerprint",
@@ -59,6 +61,8 @@ class Stream:
     small_bytes: int
     ignore: tuple[str, ...]
     delay_warning_s: float | None
+    quiet_warning_s: float | None  # None for the defaults of `quiet.limits_of`
+    quiet_error_s: float | None
     stale_after_s: float
     position: Position | None  # of the observatory; None if it is not set
     timezone: str  # name of the observatory's time zone; "" if it is not set

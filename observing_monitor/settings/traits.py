@@ -39,12 +39,17 @@ def file_sources(stream: Stream) -> tuple[str, str]:
     there is no other source of files.
     """
     files = [d.name for d, kind in source_classes(stream) if kind.tells_of_files(d.settings)]
-    staged = [
-        d.name
-        for d, kind in source_classes(stream)
-        if stream.last_stage in kind.stages_of(d.settings)
-    ]
+    staged = _staged(stream, stream.last_stage)
     return ", ".join([name for name in files if name not in staged] or files), ", ".join(staged)
+
+
+def stage_sources(stream: Stream, stage: str) -> str:
+    """Return the sources of a stage, as a text with commas."""
+    return ", ".join(_staged(stream, stage))
+
+
+def _staged(stream: Stream, stage: str) -> list[str]:
+    return [d.name for d, kind in source_classes(stream) if stage in kind.stages_of(d.settings)]
 
 
 def metric_meanings(stream: Stream) -> dict[str, str]:

@@ -10,6 +10,7 @@ from observing_monitor.model.nights import NightRule
 from observing_monitor.readers.bounded import LIMITS, Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from observing_monitor.model.finding import Finding
@@ -236,6 +237,28 @@ class Telling(Source, Protocol):
     histories: ClassVar[tuple[str, ...]] = ()
     looks_at_all: ClassVar[bool] = False
     of_others: ClassVar[tuple[str, ...]] = ()
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`, the first with changed settings.
+
+        By default, the night is looked at as if for the first time. Override this if `look`
+        notices by `known` that data are gone: else a purged night would seem to be empty.
+
+        Parameters
+        ----------
+        night : date
+            The night.
+        earlier : Known
+            The result of the last look, with other settings.
+        changed : collection of str
+            Names of the settings that changed.
+
+        Raises
+        ------
+        SourceError
+            If the source can't be read, or no longer has the night's data.
+        """
+        return self.look(night, None)
 
     @staticmethod
     def tells_of_files(settings: Any) -> bool:

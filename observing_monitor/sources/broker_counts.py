@@ -29,6 +29,7 @@ from observing_monitor.sources.shared.missing import without_missing
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
 
     from pandas import DataFrame
 
@@ -149,6 +150,10 @@ class BrokerCounts(Telling):
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return the sizes and times of the files."""
         return self.files.look(night, known)
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        return self.files.look(night, None if "path" in changed else earlier)
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's counts, of each node and in total."""

@@ -29,6 +29,7 @@ from observing_monitor.sources.shared import completeness
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
     from typing import Any
 
     from pandas import DataFrame, Series
@@ -161,6 +162,10 @@ class BucketListing(Telling):
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return the sizes and times of the listings that may have the night."""
         return self.files.look(night, known)
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        return self.files.look(night, None if "path" in changed else earlier)
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's alerts and their number.

@@ -99,8 +99,8 @@ class DataBackbone(Telling):
             "ingest", "Stage of the attempts. Two sources, one for each Butler, need two names."
         )
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN, example=r"_(?P<seq_num>\d{3})\.fits")
-        password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD")
-        timeout_s: float = setting(30, TIMEOUT_S)
+        password_env: str = setting("", PASSWORD_ENV, example="DBB_PASSWORD", affects_reading=False)
+        timeout_s: float = setting(30, TIMEOUT_S, affects_reading=False)
 
     @staticmethod
     def stages_of(settings: DataBackbone.Settings) -> tuple[str, ...]:
@@ -360,4 +360,4 @@ def _rows(
         columns = statement.columns(duration=sqlalchemy.Interval()) if duration else statement
         return list(connection.execute(columns, values))
     except TypeError as error:  # SQLite has a number, or bytes, as a duration
-        raise ValueError(f"a duration is none ({error})") from error
+        raise ValueError("a duration is none") from error

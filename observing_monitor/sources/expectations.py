@@ -30,6 +30,8 @@ from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, t
 from observing_monitor.sources.expected_settings import ExpectedSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Known, Tables
     from observing_monitor.readers.listing import Entry, Listing
@@ -112,12 +114,8 @@ class Expectations(Telling):
         }
         if not self.tree:
             return state
+        self._refuse_purged(self.tree, night, known)
         folders = self.tree.night_folders().get(night, [])
-        if not folders and known and known.get("folders"):
-            raise SourceError(
-                f"{self.tree.root}: the night's folder is no longer there; "
-                "what was expected stays as last seen"
-            )
         times = self._unchanged_times(self.tree, night, folders, known)
         if times is not None:
             return {**state, "folders": times, "sensors": known["sensors"]}
@@ -125,6 +123,20 @@ class Expectations(Telling):
         text = repr([tuple(entry) for entry in self._sensor_files(listing)])
         digest = hex_digest(text, n_bytes=16, errors="surrogatepass")
         return {**state, "folders": listing.folders, "sensors": digest}
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if self.tree and "path" not in changed:
+            self._refuse_purged(self.tree, night, earlier)
+        return self.look(night, None)
+
+    def _refuse_purged(self, tree: NightTree, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had folders and has none."""
+        if known and known.get("folders") and not tree.night_folders().get(night):
+            raise SourceError(
+                f"{tree.root}: the night's folder is no longer there; "
+                "what was expected stays as last seen"
+            )
 
     def read(self, night: datetime.date) -> Reading:
         """Return what is expected of the night, as metrics.

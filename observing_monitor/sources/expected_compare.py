@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from observing_monitor.sources.expected_names import (
-    key_of,
-    missing_ranges,
-    number_of,
-    plain_detector,
-)
+from observing_monitor.model.names import detector_key
+from observing_monitor.sources.expected_names import key_of, missing_ranges, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -152,7 +148,7 @@ def _images(files: DataFrame, kinds: list[str]) -> DataFrame:
         label=label,
         key=label.map({name: key_of(name) for name in distinct}),
         day=label.map({name: number and number.day for name, number in numbers.items()}),
-        detector=images["detector"].map({name: plain_detector(name) for name in detectors}),
+        detector=images["detector"].map({name: detector_key(name) for name in detectors}),
         taken_at=images["created_at"].fillna(images["transferred_at"]),
     )
 
@@ -191,7 +187,7 @@ def _expected_detectors(
 ) -> dict[str, Detectors]:
     """Return the detectors of every exposure that came or is listed, by key."""
     of_all: Detectors = (
-        {plain_detector(name): name for name in settings.detectors}
+        {detector_key(name): name for name in settings.detectors}
         if isinstance(settings.detectors, list)
         else settings.detectors
     )
@@ -203,7 +199,7 @@ def _expected_detectors(
             text = row.text if isinstance(row.text, str) and row.text else ""
             if text not in by_text:
                 names = [name for name in text.split("\n") if name]
-                by_text[text] = {plain_detector(name): name for name in names}
+                by_text[text] = {detector_key(name): name for name in names}
             expected[key_of(row.node)] = by_text[text]
     return expected
 

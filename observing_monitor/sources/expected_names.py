@@ -38,13 +38,6 @@ def key_of(exposure: str) -> str:
     return f"{number.day}/{number.seq_num}" if number else exposure
 
 
-def plain_detector(name: str) -> str:
-    """Return a detector's name without separators and leading zeros."""
-    # R22_S11 and R22S11, or 007 and 7, are one
-    plain = name.replace("_", "").replace("-", "").upper()
-    return str(int(plain)) if plain.isdecimal() else plain
-
-
 def missing_ranges(
     numbers: Iterable[int], first: int | None = None, last: int | None = None
 ) -> list[tuple[int, int]]:

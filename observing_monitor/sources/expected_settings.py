@@ -34,28 +34,53 @@ class ExpectedSettings:
         example="image",
     )
     detectors: list[str] | int = setting(
-        0, "Names or number of the detectors of every exposure.", example=["R22_S11", "R30_S00"]
+        0,
+        "Names or number of the detectors of every exposure.",
+        example=["R22_S11", "R30_S00"],
+        affects_reading=False,
     )
-    called: str = setting("detectors", "Word for the detectors in findings.", example="sub-bands")
+    called: str = setting(
+        "detectors",
+        "Word for the detectors in findings.",
+        example="sub-bands",
+        affects_reading=False,
+    )
     sequence: bool = setting(
-        False, "Set to true if the exposures of a night are numbered without gaps."
+        False,
+        "Set to true if the exposures of a night are numbered without gaps.",
+        affects_reading=False,
     )
     first: int | None = setting(
         None,
         "First number of the sequence. By default, the lowest number that came.",
         example=1,
+        affects_reading=False,
     )
-    n_files: int = setting(0, "Number of images in a whole night. 0 turns this off.", example=2000)
+    n_files: int = setting(
+        0,
+        "Number of images in a whole night. 0 turns this off.",
+        example=2000,
+        affects_reading=False,
+    )
     n_exposures: int = setting(
-        0, "Number of exposures in a whole night. 0 turns this off.", example=40
+        0,
+        "Number of exposures in a whole night. 0 turns this off.",
+        example=40,
+        affects_reading=False,
     )
-    kinds: list[str] = setting(["fits"], "Kinds of files that are images.", example=["ms", "tar"])
+    kinds: list[str] = setting(
+        ["fits"], "Kinds of files that are images.", example=["ms", "tar"], affects_reading=False
+    )
     wait_s: float = setting(
         3600, "An exposure that was taken less long ago is on its way, not missing."
     )
     level: Literal["normal", "warning", "error"] = setting(
-        "warning", "Level of the findings on what never came."
+        "warning",
+        "Level of the findings on what never came.",
+        affects_reading=False,
     )
     max_named: int = setting(
-        10, "Number of exposures and detectors that a finding names; others are counted."
+        10,
+        "Number of exposures and detectors that a finding names; others are counted.",
+        affects_reading=False,
     )

@@ -21,6 +21,7 @@ from observing_monitor.readers.listing import ABSENT, instants, shown_all, whole
 from observing_monitor.readers.patterns import NamePattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
+from observing_monitor.sources.left_out import LeftOut
 from observing_monitor.sources.rsync_log import RsyncLog
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
@@ -28,6 +29,7 @@ from observing_monitor.sources.shared.skipped import is_skipped, skipped_all
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
     from typing import Any
 
     from pandas import DataFrame
@@ -52,7 +54,9 @@ class FileStore(Telling):
             REQUIRED, "Folder with the files, at any depth.", example="/data/auxTel/storage"
         )
         optional: bool = setting(
-            False, "With `true`, a folder that is not there and never was is no fault."
+            False,
+            "With `true`, a folder that is not there and never was is no fault.",
+            affects_reading=False,
         )
         skip: list[str] = setting([], SKIP, example=["*.part"])
         whole_folders: list[str] = setting(
@@ -116,12 +120,10 @@ class FileStore(Telling):
         The files of a settled night are not listed while its folders' times stay the same. The
         logs grow with each file of any night, so what counts is their lines about this night.
         """
+        self._refuse_purged(night, known)
         folders = self.tree.night_folders().get(night, [])
         glance = (known or {}).get("glance", {})
         before = glance.get("folders", {})
-        if not folders and before:
-            words = "the night's folder is no longer there; its files stay as last seen"
-            raise SourceError(f"{self.tree.root}: {words}")
         logs = self.log.states()
         n_loose = len(self.tree.loose(night))
         if known and not n_loose and not known.get("n_loose") and set(folders) <= set(before):
@@ -140,6 +142,12 @@ class FileStore(Telling):
         seen = {"folders": listing.folders, "logs": logs, "n_files": len(listing)}
         return {"glance": seen, "n_loose": n_loose, "digest": digest, "came": came}
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
+
     def read(self, night: datetime.date) -> Reading:
         """Return the night's files, folder by folder."""
         listing, fault = self.tree.list_night(night), self.tree.fault_of(night)
@@ -147,6 +155,7 @@ class FileStore(Telling):
         paths, name, numbers = self._kept(listing)
         files, notes = frames.empty(columns.FILES), list(listing.notes)
         without_effect = [] if len(paths) else skipped_all(self.settings.skip, listing.paths)
+        is_logged = None
         if len(paths):
             files = self._table(frames.texts(paths), frames.texts(name), numbers)
             notes += self.pattern.take_notes()
@@ -156,15 +165,31 @@ class FileStore(Telling):
             without_effect += self.log.why_unused(logged, self.asked.rule.bounds(night))
             notes += self.log.notes
             files["transferred_at"] = logged.fillna(files["transferred_at"])
+            is_logged = logged.notna()
+        settings = self.settings
+        left_out = LeftOut(settings.path, settings.skip, settings.whole_folders, listing)
         return Reading(
             files=files,
             notes=[note for note in notes if not fault.startswith(note)],
             unread=shown_all(listing.unread),
             elsewhere=self.tree.all_loose(),
+            is_left_out=left_out.is_left_out,
+            arrival_settings=("transfer_log", "transfer_log_zone", "transfer_log_prefix"),
+            is_logged=is_logged,
             counts=self._counts(night, len(paths), listing),
             fault=fault,
             without_effect=without_effect,
         )
+
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had folders and has none."""
+        before = (known or {}).get("glance", {}).get("folders", {})
+        if not before or self.tree.night_folders().get(night):
+            return
+        # by other settings, a folder that is there may count as a file
+        if all(time is None for time in self.tree.folder_times(before).values()):
+            words = "the night's folder is no longer there; its files stay as last seen"
+            raise SourceError(f"{self.tree.root}: {words}")
 
     def _counts(self, night: datetime.date, n_files: int, listing: Listing) -> dict[str, Counts]:
         """Count files and log lines, and those left out."""

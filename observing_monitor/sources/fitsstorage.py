@@ -31,6 +31,7 @@ from observing_monitor.sources.fitsstorage_tables import QUEUES, FitsDatabase
 from observing_monitor.sources.shared.gemini import failures
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from pandas import DataFrame
@@ -60,8 +61,11 @@ class FitsStorage(Telling):
             "",
             "Environment variable with the password, if `.pgpass` does not have it.",
             example="FITSDATA_PASSWORD",
+            affects_reading=False,
         )
-        timeout_s: float = setting(30, "Time that the database has to answer.")
+        timeout_s: float = setting(
+            30, "Time that the database has to answer.", affects_reading=False
+        )
         zone: str = setting("UTC", "Time zone of the server's clock.", example="Pacific/Honolulu")
         queues: list[str] = setting(list(QUEUES), "Queues to read.")
         files: bool = setting(
@@ -70,7 +74,9 @@ class FitsStorage(Telling):
             "stream lists them.",
         )
         wait_warning_s: float | None = setting(
-            3600, "Warn if the oldest entry of a queue has waited for longer."
+            3600,
+            "Warn if the oldest entry of a queue has waited for longer.",
+            affects_reading=False,
         )
         stuck_after_s: float = setting(
             0, "An entry in progress at two runs is stuck if they are further apart than this."
@@ -126,11 +132,7 @@ class FitsStorage(Telling):
         seen so before, `nameless` the queues with requests that name no file.
         """
         entries = self._covered(night)
-        if known and known["files"] is not None and not self.files.is_readable():
-            raise SourceError(
-                f"{self.database.place}: diskfile can't be read any more; "
-                "its files stay as last seen"
-            )
+        self._refuse_unreadable(known)
         now = iso_utc(self.asked.now)
         first_seen = (known or {}).get("running", {})
         running = {
@@ -151,6 +153,20 @@ class FitsStorage(Telling):
         self._states[night] = state
         self._stuck[night] = StuckEntries(running, stuck, {key.split()[0] for key in keys})
         return {**state, "sampled_at": now} if night == self._tonight else state
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if not {"url", "files"} & set(changed):
+            self._refuse_unreadable(earlier)
+        return self.look(night, None)
+
+    def _refuse_unreadable(self, known: Known) -> None:
+        """Raise SourceError if the files could be read and can't be now."""
+        if known and known["files"] is not None and not self.files.is_readable():
+            raise SourceError(
+                f"{self.database.place}: diskfile can't be read any more; "
+                "its files stay as last seen"
+            )
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's files and attempts, and tonight's queues."""

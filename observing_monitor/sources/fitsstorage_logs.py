@@ -7,7 +7,7 @@ which differ. Logs are rotated away in time; what was read from them stays in th
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,8 @@ from observing_monitor.sources.base import Telling
 from observing_monitor.sources.fitsstorage_log_files import LogFolder, service_of
 from observing_monitor.sources.fitsstorage_log_parser import (
     STAGES,
+    Attempt,
+    Sample,
     ServiceLog,
     changes,
     parse_service,
@@ -30,14 +32,13 @@ from observing_monitor.sources.fitsstorage_log_parser import (
 from observing_monitor.sources.shared.gemini import failures, night_of_name, seq_num_of_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from pandas import DataFrame
 
     from observing_monitor.model.reading import Known, Tables
     from observing_monitor.sources.base import Asked
     from observing_monitor.sources.fitsstorage_log_files import Logs
-    from observing_monitor.sources.fitsstorage_log_parser import Attempt, Sample
 
 
 class FitsStorageLogs(Telling):
@@ -93,6 +94,8 @@ class FitsStorageLogs(Telling):
         self.folder = LogFolder(settings.path, settings.pattern, zone, asked.limits)
         # service -> the instant from which it was read, and its log, for all nights of a run
         self._services: dict[str, tuple[datetime.datetime | None, ServiceLog]] = {}
+        # nights that are read again with other settings
+        self._again: set[datetime.date] = set()
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all attempts and samples."""
@@ -114,6 +117,11 @@ class FitsStorageLogs(Telling):
         digest = hex_digest(repr(self.lines_of(night, logs, since)), n_bytes=12)
         return known if known and known["digest"] == digest else {"logs": stats, "digest": digest}
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; `read` tells more then."""
+        self._again.add(night)
+        return self.look(night, None)
+
     def read(self, night: datetime.date) -> Reading:
         """Return the night's attempts, and each change of a queue's depth.
 
@@ -121,16 +129,30 @@ class FitsStorageLogs(Telling):
         """
         since = self._start_of(night)
         attempts, samples, notes = self.lines_of(night, self.folder.find(since), since)
-        names = ["name", "node", "sampled_at", "value", "text"]
-        metrics = {name: [sample[i] for sample in samples] for i, name in enumerate(names)}
         return Reading(
             attempts=_attempts_table(attempts),
-            metrics=frames.frame(columns.METRICS, metrics),
+            metrics=_metrics_table(samples),
             notes=notes,
             append=True,
             append_attempts=True,
+            has_own_times=True,
+            still_there=self._still_there(night) if night in self._again else None,
             counts={self.place_of(self.settings): self._counts()},
         )
+
+    def _still_there(self, night: datetime.date) -> Reading:
+        """Return what any log in the folder has of about a night."""
+        others = FitsStorageLogs(replace(self.settings, pattern="*"), self.asked)
+        attempts, samples = list[Attempt](), list[Sample]()
+        for day in (night - ONE_DAY, night, night + ONE_DAY):
+            since = self._start_of(day)
+            for source in (self, others):
+                own_attempts, own_samples, _ = source.lines_of(
+                    day, source.folder.find(since), since
+                )
+                attempts += own_attempts
+                samples += own_samples
+        return Reading(attempts=_attempts_table(attempts), metrics=_metrics_table(samples))
 
     @staticmethod
     def check(
@@ -233,6 +255,13 @@ class FitsStorageLogs(Telling):
             *_, n, text = counts.get(night, (0.0, message))
             counts[night] = ("log_unknown", service.name, at, (n or 0.0) + 1, text)
         return counts
+
+
+def _metrics_table(samples: list[Sample]) -> DataFrame:
+    """Return samples as a table, with columns `columns.METRICS`."""
+    names = ["name", "node", "sampled_at", "value", "text"]
+    facts = {name: [sample[i] for sample in samples] for i, name in enumerate(names)}
+    return frames.frame(columns.METRICS, facts)
 
 
 def _attempts_table(attempts: list[Attempt]) -> DataFrame:

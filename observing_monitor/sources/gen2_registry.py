@@ -18,6 +18,7 @@ from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import iso_utc, night_named
 from observing_monitor.readers import sqlite
+from observing_monitor.readers.fault_words import sqlite_words
 from observing_monitor.sources.gen2_raws import Arrays, from_arrays, from_rows
 
 if TYPE_CHECKING:
@@ -248,7 +249,9 @@ class Gen2Registry:
         try:
             yield
         except (sqlite3.Error, UnicodeError) as error:
-            raise SourceError(f"{self.path}: {error}; is it a whole Gen2 registry?") from error
+            raise SourceError(
+                f"{self.path}: {sqlite_words(error)}; is it a whole Gen2 registry?"
+            ) from error
         except OSError as error:
             words = f"{os_error_text(error)}; a Gen2 repository has its registry there"
             raise SourceError(f"{self.path}: {words}") from error

@@ -58,8 +58,10 @@ class Gen3Repository(Telling):
             "Registry's database, if not that of `butler.yaml`: a replica, or another user.",
             example="postgresql://reader@replica/gen3",
         )
-        password_env: str = setting("", PASSWORD_ENV, example="BUTLER_PASSWORD")
-        timeout_s: float = setting(30, TIMEOUT_S)
+        password_env: str = setting(
+            "", PASSWORD_ENV, example="BUTLER_PASSWORD", affects_reading=False
+        )
+        timeout_s: float = setting(30, TIMEOUT_S, affects_reading=False)
 
     @staticmethod
     def stages_of(settings: Gen3Repository.Settings) -> tuple[str, ...]:
@@ -166,15 +168,21 @@ class Gen3Repository(Telling):
     def _paths(self, raws: Mapping[str, AnyArray]) -> AnyArray:
         """Return each raw's permanent name.
 
-        It is made up if no datastore has the raw.
+        A raw that was ingested several times, as in another transfer mode, keeps its first name.
+        The name is made up if no datastore has the raw.
         """
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        key = raws["key"]
-        if not key.null_count:
+        key, codes = raws["key"], _codes(raws)
+        if key.null_count:
+            type_ = f"{self.settings.dataset_type}/"
+            key = pc.coalesce(key, join_texts(type_, raws["exposure"], raws["-det000"]))
+        if not codes.duplicated().any():
             return key
-        made_up = join_texts(f"{self.settings.dataset_type}/", raws["exposure"], raws["-det000"])
-        return pc.coalesce(key, made_up)
+        of_raw = codes.groupby([*codes], sort=False).ngroup().to_numpy()
+        first = codes.drop_duplicates().index.to_numpy()
+        return key.take(pa.array(first[of_raw]))
 
     def _are_lost(
         self, files: Sequence[str], is_absent: NDArray[np.bool_], raws: Mapping[str, AnyArray]

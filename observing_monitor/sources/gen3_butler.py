@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError
-from observing_monitor.model.messages import error_line, os_error_text
+from observing_monitor.model.messages import os_error_text
+from observing_monitor.readers.fault_words import yaml_words
 from observing_monitor.readers.plain_files import open_plain
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         words = "it tells where a Gen3 repository's registry is"
         raise SourceError(f"{file}: {os_error_text(error)}; {words}") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SourceError(f"{file}: is not YAML ({error_line(error)}); {IS_IT}") from error
+        raise SourceError(f"{file}: {yaml_words(error)}; {IS_IT}") from error
     if not isinstance(config, dict):
         raise SourceError(f"{file}: holds no tables; {IS_IT}")
     if not _is_small(config):

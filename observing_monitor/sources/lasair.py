@@ -33,6 +33,8 @@ from observing_monitor.sources.lasair_metrics import (
 from observing_monitor.sources.lasair_readers import StatisticsTable, StatusFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Known, Tables
     from observing_monitor.sources.base import Asked
@@ -60,8 +62,11 @@ class Lasair(Telling):
             "",
             "Environment variable with the database's password.",
             example="LASAIR_PASSWORD",
+            affects_reading=False,
         )
-        timeout_s: float = setting(30, "Time that the database has to answer.")
+        timeout_s: float = setting(
+            30, "Time that the database has to answer.", affects_reading=False
+        )
         zone: str = setting(
             "UTC", "Time zone of `update_time` in the files.", example="Europe/London"
         )
@@ -70,13 +75,17 @@ class Lasair(Telling):
             "Share by which a stage's count may differ from that of the stage before without a "
             "warning.",
             example=0.01,
+            affects_reading=False,
         )
         node_ratio: float = setting(
             3.0,
             "Warn if a node took more than so many times the median of the other nodes, or if "
             "each other node took more than so many times as long.",
+            affects_reading=False,
         )
-        node_min_s: float = setting(10.0, "Ignore a difference between nodes below this time.")
+        node_min_s: float = setting(
+            10.0, "Ignore a difference between nodes below this time.", affects_reading=False
+        )
 
     meanings = COUNTS | DELAY | TIMERS
     stacks = STACKS
@@ -155,6 +164,11 @@ class Lasair(Telling):
             )
         return state
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        is_elsewhere = {"path", "url", "table"} & set(changed)
+        return self.look(night, None if is_elsewhere else earlier)
+
     def read(self, night: datetime.date) -> Reading:
         """Return the night's numbers, as one sample more."""
         stored = self._reader.read(nid_of(night))
@@ -167,5 +181,9 @@ class Lasair(Telling):
                 "set night_rule to UTC"
             )
         notes = [*stored.notes, *(f"{place}: {words}" for words in oddities)]
+        # a table has no times: its samples are of the run
+        has_own_times = bool(self.settings.path)
         counts = {place: Counts(len(stored.values))} if stored.values else {}
-        return Reading(metrics=metrics, notes=notes, append=True, counts=counts)
+        return Reading(
+            metrics=metrics, notes=notes, append=True, has_own_times=has_own_times, counts=counts
+        )

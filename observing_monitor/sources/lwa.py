@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.lwa_bands import (
+    ANY,
     band_counts,
     bands_of,
     check_group,
@@ -36,7 +38,7 @@ from observing_monitor.sources.lwa_points import PointReader, node_and_name
 from observing_monitor.sources.lwa_recording import check_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pandas import DataFrame
 
@@ -127,13 +129,21 @@ class LwaRecorders(Telling):
             7200,
             "A band that records for so long while the files in its directory do not change is an "
             "error. 0 turns this off.",
+            affects_reading=False,
         )
-        dump_late_after_s: float = setting(3600, "A dump that is older is an error.")
-        user: str = setting("", "User of etcd, if it has users.", example="monitor")
+        dump_late_after_s: float = setting(
+            3600, "A dump that is older is an error.", affects_reading=False
+        )
+        user: str = setting(
+            "", "User of etcd, if it has users.", example="monitor", affects_reading=False
+        )
         password_env: str = setting(
-            "", "Environment variable with the user's password.", example="ETCD_PASSWORD"
+            "",
+            "Environment variable with the user's password.",
+            example="ETCD_PASSWORD",
+            affects_reading=False,
         )
-        timeout_s: float = setting(10, "Time that etcd has to answer.")
+        timeout_s: float = setting(10, "Time that etcd has to answer.", affects_reading=False)
         max_image_bytes: int = setting(300_000, "Larger images are left out.")
 
     @staticmethod
@@ -165,6 +175,8 @@ class LwaRecorders(Telling):
         self.groups = bands_of(settings.recorders)
         self.levels = levels_of(settings.levels)
         self.etcd = None if settings.dump else _etcd(settings)
+        # nights that are read again with other settings
+        self._again: set[datetime.date] = set()
         # raises UsageError for a wrong address before any work
         self.place = self.place_of(settings)
 
@@ -184,6 +196,11 @@ class LwaRecorders(Telling):
             etcd.count(*_key_range(group))  # raises SourceError if etcd does not answer
         return {"sampled_at": iso_utc(self.asked.now)}
 
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; `read` tells more then."""
+        self._again.add(night)
+        return self.look(night, None)
+
     def read(self, night: datetime.date) -> Reading:
         """Return the sample, or nothing if it is of another night."""
         sampled_at = self._sampled_at()
@@ -199,8 +216,20 @@ class LwaRecorders(Telling):
             metrics=_metrics([*points, *counts]),
             notes=reader.notes,
             append=True,
+            has_own_times=True,
+            still_there=self._still_there(values, sampled_at) if night in self._again else None,
             counts={self.place: reader.counts},
         )
+
+    def _still_there(self, values: dict[str, bytes], sampled_at: datetime.datetime) -> Reading:
+        """Return all points, also those left out."""
+        settings = replace(self.settings, points=["*"], max_image_bytes=sys.maxsize)
+        nodes = [node_and_name(key)[0] for key in values]
+        groups = with_found({node.rstrip("0123456789"): [ANY] for node in nodes}, nodes)
+        points = PointReader(self.place, groups, settings, sampled_at).rows(values)
+        silent_after_s = settings.silent_after_s
+        counts = band_counts(groups, points, sampled_at, silent_after_s, self.levels)
+        return Reading(metrics=_metrics([*points, *counts]))
 
     @staticmethod
     def check(

@@ -26,6 +26,8 @@ from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 from observing_monitor.sources.shared.skipped import is_skipped, skipped_all
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from observing_monitor.model.reading import Known
     from observing_monitor.sources.base import Asked
 
@@ -46,7 +48,9 @@ class ObjectFiles(Telling):
 
         path: str = setting(REQUIRED, "Address of the files.", example="s3://bucket/prefix")
         optional: bool = setting(
-            False, "With `true`, it is no fault if nothing lies below the address and never did."
+            False,
+            "With `true`, it is no fault if nothing lies below the address and never did.",
+            affects_reading=False,
         )
         skip: list[str] = setting([], SKIP, example=["*.part"])
         name_pattern: str = setting(names.RUBIN, NAME_PATTERN)
@@ -86,15 +90,19 @@ class ObjectFiles(Telling):
 
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return a digest of every object's name, size and time."""
+        self._refuse_purged(night, known)
         prefixes, _ = self._list_outside()
-        if night not in prefixes and (known or {}).get("has_prefix"):
-            words = "the night's prefix is no longer there; its files stay as last seen"
-            raise SourceError(f"{self.objects.address}: {words}")
         text = "\0".join(
             f"{path}\0{there.size}\0{there.modified_at}\0{there.etag}"
             for path, there in sorted(self._of_night(night).items())
         )
         return {"has_prefix": night in prefixes, "digest": hex_digest(text, n_bytes=16)}
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's objects, by name."""
@@ -109,6 +117,7 @@ class ObjectFiles(Telling):
             return Reading(
                 files=frames.empty(columns.FILES),
                 elsewhere=elsewhere,
+                is_left_out=self._is_left_out,
                 counts=counts,
                 without_effect=skipped_all(skip, [path for path, _ in found]),
             )
@@ -130,9 +139,19 @@ class ObjectFiles(Telling):
             files=table,
             notes=self.pattern.take_notes(),
             elsewhere=elsewhere,
+            is_left_out=self._is_left_out,
             counts=counts,
             without_effect=self.pattern.take_without_effect(),
         )
+
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had a prefix and has none."""
+        if night not in self._list_outside()[0] and (known or {}).get("has_prefix"):
+            words = "the night's prefix is no longer there; its files stay as last seen"
+            raise SourceError(f"{self.objects.address}: {words}")
+
+    def _is_left_out(self, file_id: str, path: str, was_there: bool) -> bool:
+        return is_skipped(file_id, self.settings.skip)
 
     def _counts(self, night: datetime.date) -> dict[str, Counts]:
         """Count the night's objects, and those outside all nights."""

@@ -63,8 +63,10 @@ def load(entry: Any) -> Any:
     try:
         loaded = call(entry.load, IMPORT_S)
     except PackageError as error:
+        lacks = getattr(error.__cause__, "name", None)  # of an ImportError
+        why = f"lacks {lacks}" if lacks else f"can't be used ({error})"
         words = "install it anew, with all that it needs"
-        raise UsageError(f"{where} can't be used ({error}); {words}") from error
+        raise UsageError(f"{where} {why}; {words}") from error
     if not isinstance(loaded, type) or not hasattr(loaded, "Settings"):
         words = "its entry point is no class with Settings"
         raise UsageError(f"{where} can't be used ({words}); ask who wrote it")

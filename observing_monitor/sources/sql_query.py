@@ -79,18 +79,23 @@ class SqlQuery(MappedSource):
             "",
             "Fast query whose result changes if the night's rows do. By default, `query` itself.",
             example="select count(*), max(updated) from observations where night = :night",
+            affects_reading=False,
         )
         nights_query: str = setting(
             "",
             "Query for all nights, one per row, for `rebuild` without first and last day.",
             example="select distinct night from observations",
+            affects_reading=False,
         )
         password_env: str = setting(
             "",
             "Environment variable with the password. PostgreSQL's `.pgpass` works too.",
             example="OBSLOG_PASSWORD",
+            affects_reading=False,
         )
-        timeout_s: float = setting(30, "Time that the database has to answer.")
+        timeout_s: float = setting(
+            30, "Time that the database has to answer.", affects_reading=False
+        )
 
     @staticmethod
     def place_of(settings: SqlQuery.Settings) -> str:

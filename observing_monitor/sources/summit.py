@@ -42,7 +42,7 @@ from observing_monitor.sources.expected_settings import ExpectedSettings
 from observing_monitor.sources.shared.to_tables import in_doubt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pandas import DataFrame
 
@@ -95,12 +95,16 @@ class SummitMessages(Telling):
         endings: list[str] = setting(
             [".json", ".jsonl"], "Endings of the names of the files to read."
         )
-        kinds: list[str] = setting(["fits"], "Kinds of objects that are images.")
+        kinds: list[str] = setting(
+            ["fits"], "Kinds of objects that are images.", affects_reading=False
+        )
         wait_s: float = setting(
             1800, "An exposure that was read out less long ago is on its way, not missing."
         )
         level: Literal["normal", "warning", "error"] = setting(
-            "warning", "Level of the finding on exposures of which no image came."
+            "warning",
+            "Level of the finding on exposures of which no image came.",
+            affects_reading=False,
         )
 
     @staticmethod
@@ -130,11 +134,26 @@ class SummitMessages(Telling):
 
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return a digest of the messages' files, and the time in steps."""
+        self._refuse_purged(night, known)
         text = repr([tuple(entry) for entry in self._entries(night, [])])
         return {
+            "glance": {"folders": self.tree.night_folders().get(night, [])},
             "as_of": as_of(self.asked, night, self.settings.wait_s)[0],
             "digest": hex_digest(text, n_bytes=64, errors="surrogatepass")[:32],
         }
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        if "path" not in changed:
+            self._refuse_purged(night, earlier)
+        return self.look(night, None)
+
+    def _refuse_purged(self, night: datetime.date, known: Known) -> None:
+        """Raise SourceError if the night had folders and has none."""
+        had = (known or {}).get("glance", {}).get("folders")
+        if had and not self.tree.night_folders().get(night):
+            words = "the night's folder is no longer there; its messages stay as last seen"
+            raise SourceError(f"{self.tree.root}: {words}")
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's objects and exposures.

@@ -29,6 +29,7 @@ from observing_monitor.sources.shared.to_tables import in_doubt, to_reading
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
 
     from observing_monitor.model.reading import Counts, Known, Reading
     from observing_monitor.readers.textfiles import Rows
@@ -85,6 +86,10 @@ class Table(MappedSource):
     def look(self, night: datetime.date, known: Known) -> Known:
         """Return the sizes and times of the files that may hold the night's rows."""
         return self.files.look(night, known)
+
+    def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
+        """Return `look`; SourceError if data are gone."""
+        return self.files.look(night, None if "path" in changed else earlier)
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's rows of all files, mapped."""

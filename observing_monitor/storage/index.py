@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from observing_monitor.model.reading import Known, UnmatchedCounts
+    from observing_monitor.model.rhythm import Rhythm
 
 
 PAGE, TABLES, PREVIEWS = "page", "tables", "previews"
@@ -29,6 +30,7 @@ INDEXED = (
     "changed_at",
     "is_told",
     "strays",
+    "old_settings",
 )
 
 
@@ -50,6 +52,17 @@ class Fault(TypedDict, total=False):
     level: str
 
 
+class OldData(TypedDict, total=False):
+    """Numbers of facts that were derived under old settings."""
+
+    files: int
+    arrivals: int
+    attempts: int
+    values: int
+    # fingerprints of these settings
+    settings: list[str]
+
+
 class Look(TypedDict, total=False):
     """Result of the last look at a night; the keys are `INDEXED`."""
 
@@ -68,6 +81,8 @@ class Look(TypedDict, total=False):
     is_told: bool
     # files that a neighbouring night may complete
     strays: UnmatchedCounts
+    # source -> data derived under old settings that it no longer has; None if there are none
+    old_settings: dict[str, OldData] | None
 
 
 class IndexRow(Look, total=False):
@@ -84,8 +99,14 @@ class IndexRow(Look, total=False):
     # from `usual.worse`
     worse: dict[str, float]
     judged_at: str
-    # when time alone will change a class
+    # when time alone will change a class, or end the status none
     next_change_at: str | None
+    # how often files came; not kept for long
+    rhythm: Rhythm
+    # of tonight: when it is dark, begin and end
+    dark: list[list[str]]
+    # of tonight: what has stopped, from `quiet.as_kept`
+    quiet: list[list[Any]]
     # fingerprint of what the summary was made from
     basis: str
     # fingerprint of the neighbouring nights' unmatched files
@@ -147,6 +168,10 @@ class Looked(Look, total=False):
     # source -> digest of its attempts, if these are the stream's cached ones
     kept: dict[str, str]
     sources: dict[str, Known]
+    # source -> its last look, with settings that changed since; it has not answered since
+    earlier: dict[str, Known]
+    # source -> setting -> fingerprint of the value that its data were derived with
+    derived: dict[str, dict[str, str]]
     # source -> place -> its rows; of sources that count them
     rows: dict[str, dict[str, PlaceRows]]
     pruned: dict[str, str]

@@ -15,6 +15,7 @@ turns them into paths.
     data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
     data/stream=STREAM/night=YYYY-MM-DD/_halves.{files,ingests}.parquet  previews.json
     .lock  .unfinished/
+    .observing_monitor                     the list of our files; of a store elsewhere, in it
 
 A site of one stream may have its files in the output itself instead of in STREAM/.
 """
@@ -44,6 +45,11 @@ ASSETS = "assets"
 # Files in the output that no web server needs: the lock, and a folder of unfinished files.
 LOCK = ".lock"
 UNFINISHED = ".unfinished"
+# The list of files that we wrote.
+LEDGER = ".observing_monitor"
+
+# What Rubin's prototype kept next to its pages.
+PROTOTYPE_DATABASE = "observing_monitor.sqlite3"
 
 # Files of a stream, besides its index page.
 LATEST_PAGE = "latest.html"
@@ -65,6 +71,9 @@ SINCE = f"{STORE}/since.json"
 FEED_ID = f"{STORE}/feed.json"
 REPLACED_ASSETS = f"{STORE}/assets.json"
 TOLD = f"{STORE}/told.json"
+
+# Files that every run writes.
+EVERY_RUN = (HEARTBEAT_JS, STATUS_JSON, TEXTFILE)
 
 # Beginnings of names in the store, and the ending of its tables.
 _STREAM, _NIGHT = "stream=", "night="
@@ -222,6 +231,15 @@ def night_store(stream: str, night: Night) -> str:
 def stored_night(name: str) -> datetime.date | None:
     """Return the night of a folder in the store, or None."""
     return night_named(name.removeprefix(_NIGHT)) if name.startswith(_NIGHT) else None
+
+
+def listed_name(in_store: str) -> str:
+    """Return the name that lists a file of the store.
+
+    The files of a night are listed together, under the name of their folder.
+    """
+    folder = in_store.rpartition("/")[0]
+    return f"{folder}/" if f"/{_NIGHT}" in folder else in_store
 
 
 def table_file(stream: str, night: Night, table: str) -> str:

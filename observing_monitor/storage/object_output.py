@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import copy
 import hashlib
 import time
 from typing import TYPE_CHECKING
@@ -12,13 +13,15 @@ from observing_monitor.errors import OutputError
 from observing_monitor.readers.object_store import Object, Objects
 from observing_monitor.storage.layout import LOCK, STORE
 from observing_monitor.storage.lease import Lease
+from observing_monitor.storage.ledger import SIGN_BYTES
 from observing_monitor.storage.output import Output
+from observing_monitor.storage.ownership import digest_of
 from observing_monitor.storage.redact import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
     from contextlib import AbstractContextManager
-    from typing import Any
+    from typing import Any, Self
 
     from observing_monitor.readers.object_store import Storage
 
@@ -87,22 +90,28 @@ class ObjectOutput(Output):
         """True if a run holds the lock."""
         return bool(self.names(LOCK))
 
-    def _write(self, relative: str, data: bytes) -> None:
+    def _write(self, relative: str, data: bytes, key: str = "") -> None:
+        self._check_ours(relative)
+        self._put(relative, data)
+        self._list(relative, self._state(relative) or "", digest_of(data), key)
+
+    def _put(self, relative: str, data: bytes) -> None:
         if self._lease:
             self._lease.check()
         self.objects.write(relative, data)
-        self._changes[relative] = Object(len(data), None, _md5(data))
-        self.learn({relative: self._changes[relative]})
+        self._learn_object(relative, Object(len(data), None, _md5(data)))
 
     def write_changed(self, relative: str, data: str | bytes) -> bool:
         """Write an object, unless it already holds exactly this."""
         data = self._public(relative, data)
         there = self._find(relative)
         if (
-            there
+            not self.is_rewriting
+            and there
             and there.size == len(data)
             and (there.etag == _md5(data) or self.objects.read(relative) == data)
         ):
+            self._list(relative, self._state(relative) or "", digest_of(data))
             return False
         self._write(relative, data)
         return True
@@ -116,7 +125,7 @@ class ObjectOutput(Output):
 
         Each waits for the store.
         """
-        self._list()  # once, before the threads need it
+        self._objects()  # once, before the threads need it
         return super().at_once(True)
 
     def append(self, relative: str, line: bytes) -> None:
@@ -134,18 +143,44 @@ class ObjectOutput(Output):
 
     def rename(self, relative: str, to: str) -> None:
         """Write an object under another name, and remove the old one."""
+        self._check_ours(relative)
+        self._check_ours(to)
+        self._move(relative, to)
+
+    def _move(self, relative: str, to: str) -> None:
         data = self.read(relative)
         if data is not None:
-            self._write(to, data)
-            self.remove(relative)
+            self._put(to, data)
+            self._unlink(relative)
 
     def remove(self, relative: str) -> None:
-        """Remove an object, if it exists."""
+        """Remove an object, if it exists and is ours."""
         self._growing.pop(relative, None)
-        if not self._is_listed(relative) or self._find(relative):
+        if not self._leave_foreign(relative):
+            self._unlink(relative)
+        self._drop(relative)
+
+    def _unlink(self, relative: str) -> None:
+        if not self._is_covered(relative) or self._find(relative):
             self.objects.remove(relative)
-            self._changes[relative] = None
-            self.learn({relative: None})
+            self._learn_object(relative, None)
+
+    def check_folder(self, folder: str) -> None:
+        """Do nothing: object stores have no links."""
+
+    def _state(self, relative: str) -> str | None:
+        there = self._find(relative)
+        return f"{there.size}-{there.etag}" if there else None
+
+    def _is_same_state(self, listed: str, state: str) -> bool:
+        # some stores have no ETags: the size is all that a listing shows
+        if state.endswith("-") or listed.endswith("-"):
+            return listed.partition("-")[0] == state.partition("-")[0]
+        return listed == state
+
+    def _ends(self, relative: str) -> tuple[bytes, bytes]:
+        data = self.read(relative) or b""
+        return data[:SIGN_BYTES], data[-SIGN_BYTES:]
 
     def exists(self, relative: str) -> bool:
         """True if an object or a prefix exists."""
@@ -158,7 +193,7 @@ class ObjectOutput(Output):
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the objects and prefixes below a prefix."""
-        self._list()
+        self._objects()
         return list(self._inside.get(folder.rstrip("/"), ()))
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
@@ -169,20 +204,21 @@ class ObjectOutput(Output):
 
     def read(self, relative: str) -> bytes | None:
         """Return an object's bytes; None if it does not exist."""
-        if self._is_listed(relative) and self._find(relative) is None:
+        if self._is_covered(relative) and self._find(relative) is None:
             return None
         return self.objects.read(relative)
 
-    def part(self, *beginnings: str) -> Output:
+    def part(self, *beginnings: str) -> Self:
         """Return the output for a worker, with a part of the listing.
 
         Only objects whose names have one of the beginnings are listed.
         """
-        listed = self._list()
+        listed = self._objects()
         if self._sorted is None:
             self._sorted = sorted(listed)
-        made = ObjectOutput(self.root, self.objects.storage, self.redaction)
-        made._listed, made._covers = {}, beginnings
+        made = self._with_ledger_of(copy.copy(self), beginnings)
+        made._listed, made._covers, made._inside = {}, beginnings, {}
+        made._sorted, made._changes, made._growing = None, {}, {}
         for beginning in beginnings:
             first = bisect.bisect_left(self._sorted, beginning)
             last = bisect.bisect_left(self._sorted, f"{beginning}\U0010ffff")
@@ -190,27 +226,36 @@ class ObjectOutput(Output):
                 made._add(name, listed[name])
         return made
 
-    def changes(self) -> dict[str, Object | None]:
-        """Return the objects written and removed here (None), for `learn`."""
-        return self._changes
+    def changes(self) -> Any:
+        """Return the objects written and removed here, for `learn`."""
+        return self._changes, super().changes()
 
-    def learn(self, changes: dict[str, Object | None] | None) -> None:
+    def learn(self, changes: Any) -> None:
         """Take over the `changes` that a worker made."""
-        for name, there in (changes or {}).items():
-            if there:
-                self._add(name, there)
-            else:
-                self._drop(name)
+        objects, listed = changes or ({}, {})
+        for name, there in objects.items():
+            self._learn_object(name, there)
+        super().learn(listed)
 
-    def _is_listed(self, relative: str) -> bool:
+    def _learn_object(self, name: str, there: Object | None) -> None:
+        """Note an object that was written, or removed (None)."""
+        self._changes[name] = there
+        if there:
+            self._add(name, there)
+        else:
+            self._drop_object(name)
+
+    def _is_covered(self, relative: str) -> bool:
         return relative.startswith(self._covers)
 
     def _find(self, relative: str) -> Object | None:
         return (
-            self._list().get(relative) if self._is_listed(relative) else self.objects.info(relative)
+            self._objects().get(relative)
+            if self._is_covered(relative)
+            else self.objects.info(relative)
         )
 
-    def _list(self) -> dict[str, Object]:
+    def _objects(self) -> dict[str, Object]:
         if self._listed is None:
             self._listed = {}
             for name, there in self.objects.all_below().items():
@@ -218,7 +263,7 @@ class ObjectOutput(Output):
         return self._listed
 
     def _add(self, name: str, there: Object) -> None:
-        listed = self._list()
+        listed = self._objects()
         if name not in listed:
             self._sorted = None
         listed[name] = there
@@ -229,8 +274,8 @@ class ObjectOutput(Output):
                 return
             names.add(leaf)
 
-    def _drop(self, name: str) -> None:
-        if self._list().pop(name, None):
+    def _drop_object(self, name: str) -> None:
+        if self._objects().pop(name, None):
             self._sorted = None
         while name:
             name, _, leaf = name.rpartition("/")

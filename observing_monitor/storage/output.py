@@ -6,19 +6,27 @@ A file is written under another name, synced and renamed, so that no reader sees
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import fcntl
 import itertools
 import json
 import os
+import re
 import socket
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from observing_monitor.errors import LockedError, OutputError
+from observing_monitor.model.digest import running_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.readers.plain_files import plain
-from observing_monitor.storage.layout import LOCK, STORE, UNFINISHED
+from observing_monitor.storage.layout import LEDGER, LOCK, STORE, UNFINISHED
+from observing_monitor.storage.ledger import SIGN_BYTES
+from observing_monitor.storage.ownership import Ownership, digest_of
 from observing_monitor.storage.redact import Redaction
 from observing_monitor.storage.sealed import as_bytes, as_json, is_sealed, sealed, without_seal
 
@@ -26,16 +34,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
-    from typing import Any, BinaryIO
+    from typing import Any, BinaryIO, Self
 
 
 # threads that write files in parallel
 AT_ONCE = 4
 
 _numbers = itertools.count()
+# names in `.unfinished`: host, process, number
+_UNFINISHED_NAME = r".*-\d+-\d+"
 
 
-class Output:
+class Output(Ownership):
     """A folder in which files are written completely or not at all.
 
     Paths of files are relative to it, with "/" between their parts. Unfinished files are in
@@ -48,6 +58,8 @@ class Output:
         self.store = os.path.join(self.root, STORE)
         self.redaction = redaction or Redaction([])
         self.unfinished = os.path.join(self.root, UNFINISHED)
+        # folders that are known to be in the root
+        self._safe_folders: set[str] = set()
 
     def path(self, *parts: str) -> str:
         """Return the full path or address of a file, as messages name it."""
@@ -56,6 +68,8 @@ class Output:
     def make(self) -> None:
         """Create the folder. Raises OutputError if that fails."""
         with self._writable():
+            os.makedirs(self.root, exist_ok=True)
+            self._check_inside(self.unfinished)
             os.makedirs(self.unfinished, exist_ok=True)
 
     def sweep(self) -> None:
@@ -65,7 +79,8 @@ class Output:
         """
         with self._writable():
             for name in os.listdir(self.unfinished):
-                os.unlink(os.path.join(self.unfinished, name))
+                if re.fullmatch(_UNFINISHED_NAME, name):
+                    os.unlink(os.path.join(self.unfinished, name))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -111,35 +126,52 @@ class Output:
                 "output_dir must be a folder that can be written"
             ) from error
 
-    def write(self, relative: str, data: str | bytes) -> None:
+    def write(self, relative: str, data: str | bytes, key: str = "") -> None:
         """Write bytes, or text as UTF-8, to a file; folders are created.
 
-        Raises OutputError if that fails; an earlier file is then unchanged.
+        Parameters
+        ----------
+        relative : str
+        data : str or bytes
+        key : str, optional
+            The fingerprint of a page.
+
+        Raises
+        ------
+        ForeignFileError
+            If others wrote the file that is there.
+        OutputError
+            If writing fails; an earlier file is then unchanged.
         """
-        self._write(relative, self._public(relative, data))
+        self._write(relative, self._public(relative, data), key)
 
     def _public(self, relative: str, data: str | bytes) -> bytes:
         """Return a file's bytes with hidden texts struck out."""
         return self.redaction.file(relative, as_bytes(data))
 
-    def _write(self, relative: str, data: bytes) -> None:
-        self._write_parts(relative, (data,), None)
+    def _write(self, relative: str, data: bytes, key: str = "") -> None:
+        self._write_parts(relative, (data,), None, key)
 
-    def _write_parts(self, relative: str, parts: Iterable[bytes], before: BinaryIO | None) -> bool:
+    def _write_parts(
+        self, relative: str, parts: Iterable[bytes], before: BinaryIO | None, key: str = ""
+    ) -> bool:
         """Write bytes, unless an open file already holds exactly these.
 
         Returns True if the file was written.
         """
         target = self.path(relative)
+        self._check_inside(os.path.dirname(target))
+        self._check_ours(relative)
         # unique among threads, processes and hosts that write to one shared disk
         new = os.path.join(
             self.unfinished, f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}"
         )
         try:
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            is_same = _write_new(new, parts, before)
-            if not is_same:
+            made = _write_new(new, parts, before)
+            if not made.is_same:
                 os.replace(new, target)
+                made.state = _state_of(os.lstat(target))
         except OSError as error:
             # the path that failed: .unfinished may have another owner than the target's folder
             place = error.filename2 or error.filename or target
@@ -154,7 +186,8 @@ class Output:
             # fails if the file was renamed
             with contextlib.suppress(OSError):
                 os.unlink(new)
-        return not is_same
+        self._list(relative, made.state, made.digest, key)
+        return not made.is_same
 
     def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
         """Write a file in parts, unless it already holds exactly these.
@@ -166,7 +199,9 @@ class Output:
             before = None
             # a file that is missing or cannot be read is written
             with contextlib.suppress(OSError):
-                before = opened.enter_context(open(self.path(relative), "rb", opener=plain))
+                if not self.is_rewriting:
+                    path = self.path(relative)
+                    before = opened.enter_context(open(path, "rb", opener=plain))
             return self._write_parts(
                 relative, (self._public(relative, part) for part in parts), before
             )
@@ -177,10 +212,21 @@ class Output:
         An unchanged file keeps its modification time. Returns True if the file was written.
         """
         data = self._public(relative, data)
-        if self.size(relative) == len(data) and self.read(relative) == data:
+        if (
+            not self.is_rewriting
+            and self.size(relative) == len(data)
+            and self.read(relative) == data
+        ):
+            self._list(relative, self._state(relative) or "", digest_of(data))
             return False
         self._write(relative, data)
         return True
+
+    def write_ledger(self) -> None:
+        """Write the list of our files, if it changed."""
+        if self._ledger is not None and self._ledger.is_changed:
+            self._write(LEDGER, self._ledger.as_bytes())
+            self._ledger.is_changed = False
 
     def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
         """Run functions that write files, in parallel if `is_much`.
@@ -200,19 +246,32 @@ class Output:
         """
         path = self.path(relative)
         with self._writable():
+            self._check_inside(os.path.dirname(path))
+            self._check_ours(relative)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "ab", opener=plain) as file:
                 file.write(line + b"\n")
+            self._list(relative, "", "")
 
     def rename(self, relative: str, to: str) -> None:
         """Rename a file. Raises OutputError if that fails."""
+        self._check_ours(relative)
+        self._check_ours(to)
+        self._move(relative, to)
+
+    def _move(self, relative: str, to: str) -> None:
         with self._writable():
+            self._check_inside(os.path.dirname(self.path(relative)))
+            self._check_inside(os.path.dirname(self.path(to)))
             os.replace(self.path(relative), self.path(to))
 
     def remove(self, relative: str) -> None:
-        """Remove a file, if it exists."""
+        """Remove a file, if it exists and is ours."""
         with self._writable(), contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path(relative))
+            if not self._leave_foreign(relative):
+                self._check_inside(os.path.dirname(self.path(relative)))
+                os.unlink(self.path(relative))
+        self._drop(relative)
 
     def exists(self, relative: str) -> bool:
         """True if a file or folder exists."""
@@ -238,7 +297,7 @@ class Output:
             raise self._unreadable(self.path(folder), error) from error
 
     def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
-        """Remove a folder's files with an ending, except those to keep.
+        """Remove our files with an ending, except some.
 
         The folder is removed as well if it is empty then.
         """
@@ -262,6 +321,51 @@ class Output:
         except OSError as error:
             raise self._unreadable(path, error) from error
 
+    def _state(self, relative: str) -> str | None:
+        path = self.path(relative)
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+        if stat.S_ISREG(found.st_mode):
+            return _state_of(found)
+        if stat.S_ISDIR(found.st_mode):
+            return None  # the system says so where a file is expected
+        words = "it is a link" if stat.S_ISLNK(found.st_mode) else "it is not a plain file"
+        raise OutputError(f"{path}: {words}; it stays as it is until you remove it")
+
+    def _ends(self, relative: str) -> tuple[bytes, bytes]:
+        path = self.path(relative)
+        try:
+            with open(path, "rb", opener=plain) as file:
+                head = file.read(SIGN_BYTES)
+                size = os.fstat(file.fileno()).st_size
+                if size <= SIGN_BYTES:
+                    return head, head
+                file.seek(-SIGN_BYTES, os.SEEK_END)
+                return head, file.read()
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+
+    def check_folder(self, folder: str) -> None:
+        """Raise OutputError if a folder is outside."""
+        self._check_inside(self.path(folder))
+
+    def _check_inside(self, folder: str) -> None:
+        """Raise OutputError if a link leads elsewhere."""
+        if folder in self._safe_folders:
+            return
+        root, place = os.path.realpath(self.root), self.root
+        for name in os.path.relpath(folder, self.root).split(os.sep):
+            place = os.path.normpath(os.path.join(place, name))
+            real = os.path.realpath(place)
+            if real != root and not real.startswith(os.path.join(root, "")):
+                words = f"leads out of {self.root}, to {real}, where nothing is written"
+                raise OutputError(f"{place}: a link {words}; remove it, or set store_dir")
+        self._safe_folders.add(folder)
+
     def _unreadable(self, path: str, error: OSError) -> OutputError:
         remedy = "the user who runs this must be able to read all of output_dir"
         return OutputError(f"{path}: {os_error_text(error)}; {remedy}")
@@ -282,143 +386,20 @@ class Output:
             return None
         return without_seal(value)
 
-    def part(self, *beginnings: str) -> Output:
+    def part(self, *beginnings: str) -> Self:
         """Return the output for a worker that uses these beginnings most.
 
-        A folder is used as it is; an object store hands over a part of its listing.
+        It has a part of the list of our files, and of an object store's listing.
         """
-        return self
+        return self._with_ledger_of(copy.copy(self), beginnings)
 
     def changes(self) -> Any:
-        """Return the changes since `part`, for `learn`; None for a folder."""
-        return None
+        """Return the changes since `part`, for `learn`."""
+        return self.ledger.changes
 
     def learn(self, changes: Any) -> None:
         """Take over the `changes` that a worker made."""
-
-
-class SplitOutput(Output):
-    """An output whose store (all files below `data/`) is elsewhere.
-
-    Pages and store are two outputs, each a folder or in an object store. The store is not
-    redacted.
-    """
-
-    def __init__(self, pages: Output, kept: Output) -> None:
-        self.pages = pages
-        self.kept = kept
-        self.root, self.store, self.redaction = pages.root, kept.root, pages.redaction
-
-    def _of(self, relative: str) -> tuple[Output, str]:
-        """Return the output that has a file, and the file's path there."""
-        first, _, rest = relative.partition("/")
-        return (self.kept, rest) if first == STORE else (self.pages, relative)
-
-    def path(self, *parts: str) -> str:
-        """Return the full path or address of a file, as messages name it."""
-        output, relative = self._of("/".join(filter(None, parts)))
-        return output.path(relative) if relative else output.root
-
-    def make(self) -> None:
-        """Create the folders of both."""
-        self.pages.make()
-        self.kept.make()
-
-    def sweep(self) -> None:
-        """Remove the unfinished files of a killed run from both."""
-        self.pages.sweep()
-        self.kept.sweep()
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold both locks.
-
-        Another run may write other pages from the same store.
-        """
-        with self.pages.lock(), self.kept.lock():
-            yield
-
-    def is_locked(self) -> bool:
-        """True if a run holds either lock."""
-        return self.pages.is_locked() or self.kept.is_locked()
-
-    def write(self, relative: str, data: str | bytes) -> None:
-        """Write a file to the output that has it."""
-        output, name = self._of(relative)
-        output.write(name, data)
-
-    def write_changed(self, relative: str, data: str | bytes) -> bool:
-        """Write a file, unless it already holds exactly this."""
-        output, name = self._of(relative)
-        return output.write_changed(name, data)
-
-    def write_parts(self, relative: str, parts: Iterable[bytes]) -> bool:
-        """Write a file in parts, unless it already holds exactly these."""
-        output, name = self._of(relative)
-        return output.write_parts(name, parts)
-
-    def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
-        """Run functions that write files, as the output of the pages does."""
-        return self.pages.at_once(is_much)
-
-    def append(self, relative: str, line: bytes) -> None:
-        """Append a line to a file in the output that has it."""
-        output, name = self._of(relative)
-        output.append(name, line)
-
-    def rename(self, relative: str, to: str) -> None:
-        """Rename a file within the output that has it."""
-        output, name = self._of(relative)
-        output.rename(name, self._of(to)[1])
-
-    def remove(self, relative: str) -> None:
-        """Remove a file from the output that has it."""
-        output, name = self._of(relative)
-        output.remove(name)
-
-    def exists(self, relative: str) -> bool:
-        """True if a file or folder exists."""
-        output, name = self._of(relative)
-        return output.exists(name)
-
-    def size(self, relative: str) -> int | None:
-        """Return a file's length in bytes; None if it does not exist."""
-        output, name = self._of(relative)
-        return output.size(name)
-
-    def names(self, folder: str) -> list[str]:
-        """Return the names of the files and folders in a folder."""
-        output, name = self._of(folder)
-        return output.names(name)
-
-    def prune(self, folder: str, ending: str, kept: Container[str]) -> None:
-        """Remove a folder's files with an ending, except those to keep."""
-        output, name = self._of(folder)
-        output.prune(name, ending, kept)
-
-    def read(self, relative: str) -> bytes | None:
-        """Return a file's bytes; None if it does not exist."""
-        output, name = self._of(relative)
-        return output.read(name)
-
-    def part(self, *beginnings: str) -> Output:
-        """Return the parts of both outputs for a worker."""
-        placed = [self._of(beginning) for beginning in beginnings]
-        return SplitOutput(
-            *(
-                output.part(*(name for of, name in placed if of is output))
-                for output in (self.pages, self.kept)
-            )
-        )
-
-    def changes(self) -> Any:
-        """Return the changes of both outputs."""
-        return self.pages.changes(), self.kept.changes()
-
-    def learn(self, changes: Any) -> None:
-        """Take over the changes of both outputs that a worker made."""
-        for output, made in zip((self.pages, self.kept), changes or (), strict=False):
-            output.learn(made)
+        self.ledger.learn(changes or {})
 
 
 @contextlib.contextmanager
@@ -435,16 +416,34 @@ def _call(function: Callable[..., Any], *args: Any) -> None:
     function(*args)
 
 
-def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> bool:
-    """Write and sync a new file; return True if `before` is the same."""
-    is_same = before is not None
+class _Made(msgspec.Struct):
+    """A file that was written or compared."""
+
+    is_same: bool
+    state: str
+    digest: str
+
+
+def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> _Made:
+    """Write and sync a new file, unless `before` is the same."""
+    is_same, digest = before is not None, running_digest(n_bytes=12)
     # open() and not mkstemp: the umask decides who may read the file
     with open(path, "wb", opener=plain) as file:
         for part in parts:
             file.write(part)
+            digest.update(part)
             is_same = is_same and before is not None and before.read(len(part)) == part
         is_same = is_same and before is not None and not before.read(1)
         if not is_same:
             file.flush()
             os.fsync(file.fileno())
-    return is_same
+        kept = before if is_same and before is not None else file
+        return _Made(is_same, _state_of(os.fstat(kept.fileno())), digest.hexdigest())
+
+
+def _state_of(found: os.stat_result) -> str:
+    """Return a file's size, times and inode.
+
+    A changed file may have its old modification time again, but not that of its last change.
+    """
+    return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ctime_ns}-{found.st_ino}"

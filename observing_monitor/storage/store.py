@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 from observing_monitor.errors import StoreError
 from observing_monitor.model import columns, frames
 from observing_monitor.model.digest import running_digest
-from observing_monitor.model.messages import error_line
 from observing_monitor.model.nights import YEARS, night_named
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import INDEXED, IndexRow, Looked
@@ -41,9 +40,12 @@ ATTEMPTS_PREFIX = layout.ATTEMPTS_PREFIX
 UNMATCHED = ("files", "ingests")
 # members of `looked.json` that are objects
 _OBJECTS = (
+    "derived",
+    "earlier",
     "keys",
     "kept",
     "notes",
+    "old_settings",
     "pruned",
     "row",
     "rows",
@@ -227,7 +229,7 @@ class Store:
             return from_parquet(data, described)
         except (pyarrow.ArrowException, ValueError, TypeError, OSError) as error:
             raise StoreError(
-                f"{self.output.path(path)}: can't be read ({error_line(error)}); "
+                f"{self.output.path(path)}: is no whole table of this program; "
                 "the next run that collects makes it anew"
             ) from error
 

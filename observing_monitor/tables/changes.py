@@ -11,6 +11,7 @@ import datetime
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from observing_monitor.model.finding import Row
 from observing_monitor.model.wording import clock
 
 if TYPE_CHECKING:
@@ -307,8 +308,27 @@ def merged(
     return made
 
 
-def describe(kept: Any) -> list[tuple[str, str]]:
-    """Return a level and a sentence per kind of change, worst first.
+def of_files(kept: Any, file_ids: pd.Series[str]) -> dict[str, dict[str, Any]]:
+    """Return the changes to keep, without files that are no longer known.
+
+    Parameters
+    ----------
+    kept : object
+        As for `merged`.
+    file_ids : Series of str
+        The files of the night.
+    """
+    known, made = set(file_ids), merged(kept, {}, "")
+    for kind, row in list(made.items()):
+        named = {file_id: detail for file_id, detail in row["files"].items() if file_id in known}
+        made[kind] = {**row, "files": named, "n": row["n"] - len(row["files"]) + len(named)}
+        if not named:
+            del made[kind]
+    return made
+
+
+def describe(kept: Any) -> list[tuple[str, str, tuple[Row, ...]]]:
+    """Return level, sentence and rows of each change, worst first.
 
     `kept` is the result of `merged`.
     """
@@ -326,7 +346,8 @@ def describe(kept: Any) -> list[tuple[str, str]]:
         example = f"{first} ({detail})" if detail else first
         what = f"{n:,} files {of_several}" if n > 1 else f"1 file {of_one}"
         more = f" and {n - 1:,} more" if n > 1 else ""
-        described.append((level, f"{what}: {example}{more}; seen {when} UTC"))
+        rows = tuple(Row(name, detail or of_one) for name, detail in row["files"].items())
+        described.append((level, f"{what}: {example}{more}; seen {when} UTC", rows))
     return described
 
 

@@ -241,13 +241,19 @@ def first_errors(judged: DataFrame) -> dict[str, datetime.datetime]:
     return {name: at for name, at in first.items() if at}
 
 
-def count_misdated(judged: DataFrame) -> tuple[int, float]:
-    """Return how many files are dated more than AHEAD_S after they arrived.
+def misdated(judged: DataFrame) -> Series[float]:
+    """Return how many seconds late files are dated.
 
-    Also by how many seconds at most. A clock must be wrong.
+    That is, after they arrived, by path; only those by more than AHEAD_S. A clock must be wrong.
     """
     seconds = (judged["created_at"] - judged["transferred_at"]).dt.total_seconds()
-    seconds = seconds[seconds > AHEAD_S]
+    is_ahead = seconds > AHEAD_S
+    return seconds[is_ahead].set_axis(judged.loc[is_ahead, "file_id"])
+
+
+def count_misdated(judged: DataFrame) -> tuple[int, float]:
+    """Return the number of misdated files, and the largest gap."""
+    seconds = misdated(judged)
     return len(seconds), float(seconds.max()) if len(seconds) else 0.0
 
 

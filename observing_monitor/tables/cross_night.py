@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 KEYS: tuple[tuple[str, ...], ...] = (
     ("device", "inode"),
     ("stem",),
-    ("obsid", "detector"),
+    ("obsid", "detector_key"),
     ("obsid",),
 )
 
@@ -280,8 +280,8 @@ def _pairs(one: Tables, other: Tables) -> dict[str, str]:
     file_id on the one night -> file_id on the other.
     """
     found: dict[str, str] = {}
-    for source, wanted in _with_stems(_without_file(one)).groupby("source"):
-        files = _with_stems(_untried(other, str(source)))
+    for source, wanted in _with_keys(_without_file(one)).groupby("source"):
+        files = _with_keys(_untried(other, str(source)))
         # nearly always none, which this finds ten times as fast
         files = files[_may_be_wanted(files, wanted)]
         for keys in map(list, KEYS) if len(files) else ():
@@ -317,8 +317,15 @@ def _may_be_wanted(files: DataFrame, wanted: DataFrame) -> NDArray[np.bool_]:
     return inode | stem | obsid
 
 
-def _with_stems(files: DataFrame) -> DataFrame:
-    """Return files with a column `stem`: their names without the FITS ending."""
-    from observing_monitor.model.names import FITS_ENDING
+def _with_keys(files: DataFrame) -> DataFrame:
+    """Return files with the columns `stem` and `detector_key`.
 
-    return files.assign(stem=files["name"].str.replace(FITS_ENDING, "", regex=True))
+    A stem is a name without its FITS ending.
+    """
+    from observing_monitor.model.names import FITS_ENDING, detector_key
+
+    keys = {name: detector_key(name) for name in files["detector"].dropna().unique()}
+    return files.assign(
+        stem=files["name"].str.replace(FITS_ENDING, "", regex=True),
+        detector_key=files["detector"].map(keys).astype("object"),
+    )

@@ -10,7 +10,21 @@ from observing_monitor.model import columns
 from observing_monitor.model.names import folders
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
+
+
+def exposure_names(files: DataFrame) -> Series[str]:
+    """Return each file's exposure, null if unknown.
+
+    It is the obsid, or else that of another file of the same exposure, or else the exposure. Of
+    two sources one may know the obsid alone, the other the exposure alone.
+    """
+    obsid, exposure = files["obsid"], files["exposure"]
+    if obsid.notna().all() or exposure.isna().all():
+        return obsid
+    both = files[obsid.notna() & exposure.notna()].drop_duplicates("exposure")
+    known = both.set_index("exposure")["obsid"]
+    return obsid.fillna(exposure.map(known).astype(obsid.dtype)).fillna(exposure)
 
 
 def group_exposures(judged: DataFrame) -> DataFrame:
@@ -32,7 +46,7 @@ def group_exposures(judged: DataFrame) -> DataFrame:
     """
     import numpy as np
 
-    named = judged["obsid"].fillna(judged["exposure"])
+    named = exposure_names(judged)
     if named.isna().any():
         named = named.fillna(folders(judged["file_id"]))
     # grouping by integers is faster than by names

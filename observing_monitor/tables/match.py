@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from observing_monitor.model import columns, frames
 from observing_monitor.model.arrays import (
     concatenate,
@@ -14,14 +12,13 @@ from observing_monitor.model.arrays import (
     sort_rows,
     take_rows,
 )
-from observing_monitor.model.names import FITS_ENDING, kinds, last_parts
+from observing_monitor.model.names import kinds, last_parts
+from observing_monitor.tables.match_rows import by_name, file_rows, joint_ids
 
 if TYPE_CHECKING:
     from numpy import int64
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
-
-    from observing_monitor.model.arrays import AnyArray
 
 
 # facts that files take over from their attempts
@@ -33,7 +30,8 @@ def match(
 ) -> tuple[DataFrame, DataFrame]:
     """Find the file of each attempt.
 
-    By device and inode, which also finds symbolic and hard links, then by name.
+    By device and inode, which also finds symbolic and hard links, then by name, as
+    `match_rows.file_rows` says.
 
     Parameters
     ----------
@@ -48,20 +46,22 @@ def match(
     files, ingests : DataFrame
         Columns `columns.FILES` and `columns.INGESTS`. Files take over the facts `ENRICHED`
         from their attempts, and the arrival if it is unknown. An attempt without a file makes
-        one, of the attempt's source. Every attempt is returned.
+        one, of the attempt's source; attempts of several sources on it make one file. Every
+        attempt is returned.
     """
     made_up = frames.empty(columns.FILES) if made_up is None else made_up
     if attempts.empty:
         orphans = made_up[index_in(made_up["name"], files["name"]) < 0].assign(on_disk=False)
         return concatenate([files, orphans], columns.FILES), frames.empty(columns.INGESTS)
     files, attempts = sort_rows(files, ["file_id"]), attempts.reset_index(drop=True)
-    rows, own_ids = _file_rows(files, attempts), _own_id(attempts)
+    own_ids = _own_id(attempts)
+    rows = file_rows(files, attempts, own_ids)
     is_lone = rows < 0
-    new = attempts[is_lone].assign(file_id=own_ids[is_lone]).drop_duplicates(["source", "path"])
-    new = new.assign(name=last_parts(new["path"]))
-    new = frames.frame(columns.FILES, new.assign(kind=kinds(new["name"]).replace("", "fits")))
+    new_ids = joint_ids(attempts[is_lone], own_ids[is_lone])
+    new = _with_earlier_facts(_new_files(attempts[is_lone], new_ids), made_up)
     keys = take_rows(files[["file_id"]], rows, attempts.index)["file_id"]
-    ingests = frames.frame(columns.INGESTS, attempts.assign(file_id=fill_missing(keys, own_ids)))
+    file_ids = fill_missing(keys, new_ids.reindex(attempts.index))
+    ingests = frames.frame(columns.INGESTS, attempts.assign(file_id=file_ids))
     orphans = _unmentioned(made_up, files, attempts, own_ids).assign(on_disk=False)
     return concatenate([_enrich(files, attempts, rows), new, orphans], columns.FILES), ingests
 
@@ -76,78 +76,39 @@ def _own_id(attempts: DataFrame) -> Series[str]:
     return attempts["source"] + ":" + attempts["path"]
 
 
-def _file_rows(files: DataFrame, attempts: DataFrame) -> NDArray[int64]:
-    """Return the row of each attempt's file, or -1.
+def _new_files(attempts: DataFrame, file_ids: Series[str]) -> DataFrame:
+    """Return the files that only attempts mention.
 
-    A file found by inode is not found by name for another attempt.
+    Facts that the attempt which gives a file its id lacks are those of the others on it.
     """
-    import numpy as np
+    tried = attempts.assign(file_id=file_ids)
+    is_own = file_ids == _own_id(attempts)
+    new = tried[is_own].drop_duplicates("file_id")
+    others = tried[~is_own]
+    if len(others):
+        first = others.groupby("file_id").first()
+        theirs = first.reindex(new["file_id"]).set_axis(new.index)
+        facts = [c.name for c in columns.FILES if c.name in first and c.kind != "bool"]
+        new = new.assign(
+            **{
+                fact: fill_missing(new[fact], theirs[fact].astype(new[fact].dtype))
+                for fact in facts
+                if fact not in ("path", "source")
+            }
+        )
+    new = new.assign(name=last_parts(new["path"]))
+    return frames.frame(columns.FILES, new.assign(kind=kinds(new["name"]).replace("", "fits")))
 
-    rows = _by_inode(files, attempts)
-    open_ = np.flatnonzero(rows < 0)
-    if len(open_):
-        is_free = np.ones(len(files), dtype=bool)
-        is_free[rows[rows >= 0]] = False
-        free = np.flatnonzero(is_free)
-        found = _by_name(files["name"].iloc[free], attempts["names"].iloc[open_])
-        rows[open_] = np.where(found >= 0, free[found] if len(free) else -1, -1)
-    return rows
 
-
-def _by_inode(files: DataFrame, attempts: DataFrame) -> NDArray[int64]:
-    """Return the row of each attempt's file by inode, or -1."""
-    import numpy as np
-
-    rows = np.full(len(attempts), -1)
-    there = np.flatnonzero(files["on_disk"] & files["inode"].notna() & files["device"].notna())
-    linked = np.flatnonzero(attempts["inode"].notna() & attempts["device"].notna())
-    devices_there, devices_linked = (
-        table["device"].iloc[at].to_numpy("int64")
-        for table, at in ((files, there), (attempts, linked))
+def _with_earlier_facts(new: DataFrame, made_up: DataFrame) -> DataFrame:
+    """Return files with facts that a source told earlier."""
+    rows = index_in(new["file_id"], made_up["file_id"])
+    if (rows < 0).all():
+        return new
+    were = take_rows(made_up[list(ENRICHED)], rows, new.index)
+    return new.assign(
+        **{fact: fill_missing(new[fact], were[fact].astype(new[fact].dtype)) for fact in ENRICHED}
     )
-    for device in np.unique(devices_linked):
-        here, wanted = there[devices_there == device], linked[devices_linked == device]
-        inodes = pd.Index(files["inode"].iloc[here].to_numpy("int64"))
-        is_first = ~inodes.duplicated()
-        found = inodes[is_first].get_indexer(attempts["inode"].iloc[wanted].to_numpy("int64"))
-        rows[wanted] = np.where(found >= 0, here[is_first][found] if len(here) else -1, -1)
-    return rows
-
-
-def _by_name(names: Series[str], wanted: Series[str]) -> NDArray[int64]:
-    """Return the row of each attempt's file by name, or -1.
-
-    Parameters
-    ----------
-    names : Series of str
-        Names of files.
-    wanted : Series of str
-        Possible names of each attempt's file, one per line; the first that is found counts.
-        FITS endings do not matter.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    rows = np.full(len(wanted), -1)
-    lines: AnyArray = pc.split_pattern(pa.array(wanted.fillna("")), "\n")
-    parents: AnyArray = pc.list_parent_indices(lines)
-    attempts, stems = parents.to_numpy(), _stems(pc.list_flatten(lines))
-    is_empty: AnyArray = pc.equal(stems, pa.scalar(""))
-    found = np.where(
-        is_empty.to_numpy(zero_copy_only=False), -1, index_in(stems, _stems(pa.array(names)))
-    )
-    # backwards, so that the first of an attempt's names is assigned last
-    hits = np.flatnonzero(found >= 0)[::-1]
-    rows[attempts[hits]] = found[hits]
-    return rows
-
-
-def _stems(names: AnyArray) -> AnyArray:
-    """Return an Arrow array of names without their FITS endings."""
-    import pyarrow.compute as pc
-
-    return pc.replace_substring_regex(names, f"(?i){FITS_ENDING.pattern}", "")
 
 
 def _unmentioned(
@@ -164,7 +125,7 @@ def _unmentioned(
         index_in(made_up["name"], files["name"]) >= 0
     )
     if not is_mentioned.all():
-        found = _by_name(made_up["name"], attempts["names"])
+        found = by_name(made_up["name"], attempts["names"])
         is_mentioned |= np.isin(np.arange(len(made_up)), found)
     return made_up[~is_mentioned]
 

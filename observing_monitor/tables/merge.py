@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,6 +17,7 @@ from observing_monitor.model.arrays import (
     take_rows,
 )
 from observing_monitor.model.reading import Tables
+from observing_monitor.tables.join_files import join_files
 from observing_monitor.tables.match import ENRICHED, match
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy import int64
     from numpy.typing import NDArray
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
     from observing_monitor.model.reading import Reading
 
@@ -56,8 +58,16 @@ def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[s
     made_up = _of(
         before.files, [name for name, reading in readings.items() if reading.files is None]
     )
-    files, found = match(_merged_files(before, readings, silent, removed), attempts, made_up)
+    listed, kept = _merged_files(before, readings, silent, removed)
+    files, found = match(listed, attempts, made_up)
     files = _without_doubles(files, removed)
+    # attempts of removed sources on files that only they mention go with these
+    of_removed = tuple(f"{source}:" for source in removed)
+    kept = {old: new for old, new in kept.items() if not old.startswith(of_removed)}
+    if kept:
+        ids = before.ingests["file_id"]
+        ids = ids.mask(ids.isin(list(kept)), ids.map(kept)).astype("str")
+        before = replace(before, ingests=before.ingests.assign(file_id=ids))
     ingests = _merged_ingests(before, found, readings, silent, removed, files)
     metrics = _merged_metrics(before, readings, removed)
     return Tables(
@@ -99,8 +109,8 @@ def _merged_files(
     readings: Mapping[str, Reading],
     silent: Collection[str],
     removed: Collection[str],
-) -> DataFrame:
-    """Return the files of all sources, each file_id once."""
+) -> tuple[DataFrame, dict[str, str]]:
+    """Return the files of all sources, each once."""
     parts = [_of(before.files, silent)]
     for name, reading in readings.items():
         if reading.files is not None:
@@ -108,10 +118,9 @@ def _merged_files(
             parts.append(_keep_known(_of(before.files, [name]), seen, reading))
     parts.append(_of(before.files, removed))
     files = concatenate(parts, columns.FILES)
-    # of a file in two sources, keep one that is still on disk, and a removed source's row last
-    if not files["on_disk"].all():
-        files = files.sort_values("on_disk", ascending=False, kind="stable")
-    return files if is_increasing(files["file_id"]) else files.drop_duplicates("file_id")
+    if is_increasing(files["file_id"]) and sum(len(part) > 0 for part in parts) < 2:
+        return files, {}
+    return join_files(files)
 
 
 def _keep_known(known: DataFrame, seen: DataFrame, reading: Reading) -> DataFrame:
@@ -153,7 +162,8 @@ def _earlier_facts(known: DataFrame, seen: DataFrame, rows: NDArray[int64]) -> d
     )
     is_same = pd.Series(True, index=seen.index)
     for fact in ("size_bytes", "inode", "created_at"):
-        is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool)
+        # what a source does not know did not change
+        is_same &= (was[fact] == seen[fact]).fillna(False).astype(bool) | seen[fact].isna()
     # A new link or mode moves a file's change time though nothing arrived, so the earliest time
     # is the arrival.
     is_earlier = is_same & (
@@ -221,7 +231,20 @@ def _earlier_attempts(before: Tables, readings: Mapping[str, Reading]) -> list[D
         i.removeprefix(o) if i.startswith(o) else name
         for i, o, name in zip(earlier["file_id"], own, files["name"], strict=True)
     ]
-    return [earlier.assign(path=path, names=files["name"], **facts).dropna(subset=["names"])]
+    names = files["name"] + _other_names(before.files).reindex(earlier["file_id"]).to_numpy()
+    return [earlier.assign(path=path, names=names, **facts).dropna(subset=["names"])]
+
+
+def _other_names(files: DataFrame) -> Series[str]:
+    """Return files' further names, each after a newline.
+
+    A file that only attempts mention may have the name of another source than its log has.
+    """
+    obsid, detector = files["obsid"].fillna(""), files["detector"].fillna("")
+    forms = "\n" + obsid + "_" + detector + "\n" + obsid + "-" + detector.str.replace("_", "")
+    alone = ("\n" + obsid).where(~obsid.duplicated(keep=False), "")
+    names = (forms.where(detector != "", "") + alone).where(obsid != "", "")
+    return names.set_axis(files["file_id"])[lambda named: ~named.index.duplicated()]
 
 
 def _merged_ingests(

@@ -10,6 +10,7 @@ import pandas as pd
 from observing_monitor.model import columns, frames
 from observing_monitor.model.arrays import is_increasing
 from observing_monitor.model.completeness import completeness
+from observing_monitor.tables.exposures import exposure_names
 
 if TYPE_CHECKING:
     from typing import Any
@@ -57,7 +58,7 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
         "n_acknowledged_errors": int((is_acknowledged & is_error).sum()),
         "n_lost": int((judged["last_status"] == "lost").sum()),
         "n_twice": _count_repeated(judged.loc[judged["on_disk"], "name"]),
-        "n_exposures": int(judged["exposure"].fillna(judged["obsid"]).nunique()),
+        "n_exposures": int(exposure_names(judged).nunique()),
         "size_bytes": int(judged["size_bytes"].sum()) if has_sizes else None,
         "completeness": completeness([{"n_files": n, **counts}]),
         "first_created_at": as_datetime(judged["created_at"].min()),
@@ -88,6 +89,14 @@ def _count_repeated(names: Series[str]) -> int:
     if is_increasing(names):
         return 0
     return len(names) - int(pc.count_distinct(frames.arrow(names), mode="all").as_py())
+
+
+def repeated_files(judged: DataFrame, most: int) -> dict[str, list[str]]:
+    """Return the first names that came twice, with their paths."""
+    there = judged[judged["on_disk"]]
+    names = there.loc[there["name"].duplicated(), "name"].unique()[:most]
+    again = there[there["name"].isin(list(names))].groupby("name")["file_id"]
+    return {str(name): sorted(paths) for name, paths in again}
 
 
 def as_datetime(value: Any) -> datetime.datetime | None:

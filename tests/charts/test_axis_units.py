@@ -30,6 +30,23 @@ def test_delays_have_one_unit(low, high, words):
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0, 900, "0.1 s|1 s|10 s|100 s|1,000 s"),
+        (2, 18_000, "1 s|10 s|100 s|1,000 s|10,000 s|100,000 s"),
+        (10, 800_000, "0.1 min|1 min|10 min|100 min|1,000 min|10,000 min|100,000 min"),
+        (600, 5e6, "0.1 h|1 h|10 h|100 h|1,000 h|10,000 h"),
+        (0, 90_000, "0.1 s|1 s|10 s|1 min|10 min|1 h|10 h|1 d|10 d|100 d|1,000 d"),
+    ],
+)
+def test_delays_of_several_sizes(low, high, words):
+    """A logarithmic axis has one unit if that is readable."""
+    axis = delay_axis(float(low), float(high), True)
+    assert axis["type"] == "log" and "|".join(axis["ticktext"]) == words
+    assert axis["tickvals"] == sorted(axis["tickvals"])
+
+
+@pytest.mark.parametrize(
     ("values", "unit", "title", "by"),
     [
         ([0.0, 2.5e9], "B", "GB", 1e9),

@@ -5,9 +5,9 @@ import datetime
 import numpy as np
 import pytest
 
-from observing_monitor.charts.sky import DEPTHS, sky_of
 from observing_monitor.model.nights import NightRule
 from observing_monitor.model.position import Position
+from observing_monitor.model.sky import DARK_DEG, DEPTHS, dark_spans, sky_of
 
 PACHON = Position(-30.2446, -70.7494)
 RULE = NightRule()
@@ -86,3 +86,15 @@ def test_polar_day_and_night():
     assert [span.name for span in sky_at(june, north).sun] == ["day"]
     assert "day" not in [span.name for span in sky_at(december, north).sun]
     assert sky_at(december, Position(-90, 0)).sun[0].name == "day"
+
+
+@ignore_warnings
+@pytest.mark.parametrize("latitude_deg", [-65.0, -30.2446, 19.8, 69.0])
+def test_darkness(latitude_deg):
+    """It is dark while the Sun is 12° below the horizon, by astropy too."""
+    place = Position(latitude_deg, -70.7494)
+    begin, end = RULE.bounds(datetime.date(2021, 2, 16))
+    spans = dark_spans(begin, end, place)
+    instants = [begin + n * datetime.timedelta(minutes=10) for n in range(144)]
+    is_dark = [any(a <= at < b for a, b in spans) for at in instants]
+    assert any(is_dark) and is_dark == (heights("sun", place, instants) <= -DARK_DEG).tolist()

@@ -105,7 +105,7 @@ def test_folder_beside(folder, capsys):
 
 @pytest.mark.parametrize("path", ["logs/{night}/*.csv", "logs/{night}/all.csv"])
 def test_folder_of_a_table(folder, capsys, path):
-    """A folder of tonight's tables that cannot be listed is a fault, not an empty night."""
+    """A folder of tables that cannot be listed is a fault, not an empty night."""
     source = f'type = "table"\npath = "{folder}/{path}"\nvalues = {{ v = "v" }}\n'
     (folder / "out/site.toml").write_text(
         f'[observing_monitor]\noutput_dir = "site"\n[[streams.s.sources]]\n{source}'

@@ -41,10 +41,10 @@ def no_repository(folder):
             remove_registry,
             "registry.sqlite3: no such file or directory; a Gen2 repository has its registry there",
         ),
-        (no_sqlite, "registry.sqlite3: file is not a database; is it a whole Gen2 registry?"),
+        (no_sqlite, "registry.sqlite3: is no SQLite database; is it a whole Gen2 registry?"),
         (
             cut_registry,
-            "registry.sqlite3: database disk image is malformed; is it a whole Gen2 registry?",
+            "registry.sqlite3: is a damaged SQLite database; is it a whole Gen2 registry?",
         ),
         (
             no_raw_table,

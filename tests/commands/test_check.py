@@ -58,14 +58,14 @@ def test_check_teaches(tmp_path, capsys):
     output = told[f"ok     output {tmp_path}/site"]
     assert (
         output[1].startswith(f"is not there yet, and can be made in {tmp_path}; ")
-        and "no run has finished there yet" in output
+        and "no run has read the sources yet" in output
     )
     assert "3 looked at: 0 failed, 0 odd" in told
     assert run("-c", config, now=NOON) == 0
     code, told = checked(capsys, "-c", config, now=NOON + datetime.timedelta(minutes=12))
     output = told[f"ok     output {tmp_path}/site"]
     assert (
-        "last run at 2020-02-13 18:00 UTC, 12 min 00 s ago" in output
+        "sources last read at 2020-02-13 18:00 UTC, 12 min 00 s ago" in output
         and "store of latiss: 2 nights, 2020-02-12 to 2020-02-13" in output
     )
 
@@ -284,6 +284,6 @@ def test_check_tells_each_source(tmp_path, capsys):
     )
     assert (
         f"FAILED gen2 at {tmp_path}/input/gen2repo\n" in told
-        and "database disk image is malformed" in told
+        and "is a damaged SQLite database" in told
     )
     assert {path.name for path in tmp_path.iterdir()} == {"input"}

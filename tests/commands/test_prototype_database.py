@@ -11,7 +11,7 @@ def wrong_databases(folder):
     path.unlink()
     yield path, None, "no such file or directory"
     yield path, b"", "has no table"
-    yield path, b"This is no database at all. " * 100, "file is not a database"
+    yield path, b"This is no database at all. " * 100, "is no SQLite database"
     for cut in (50, 4096, len(whole) // 2, len(whole) - 1):
         yield path, whole[:cut], ""
     for page in range(4096, len(whole), 4096):

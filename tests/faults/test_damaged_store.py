@@ -12,12 +12,11 @@ from observing_monitor.storage.output import Output
 from observing_monitor.storage.sealed import is_sealed
 from observing_monitor.storage.store import Store
 
-OF_RUNS = ("heartbeat.js", "observing_monitor.prom", "changes.atom")
+OF_RUNS = ("heartbeat.js", "observing_monitor.prom", "changes.atom", ".observing_monitor")
 RECORDS = {
     "index.json",
     "looked.json",
     "heartbeat.json",
-    "site.json",
     "since.json",
     "feed.json",
     "told.json",

@@ -5,9 +5,11 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import kills
+import pandas as pd
 import pytest
 from gen2tree import later, make_night
 from running import contents, counts, nights, run, start, times
@@ -145,3 +147,73 @@ def test_pages_have_the_umasks_mode(tree, tmp_path):
     process.communicate()
     modes = {(tmp_path / "site" / name).stat().st_mode & 0o777 for name in times(tmp_path / "site")}
     assert modes == {0o644}
+
+
+KILLED_AT = """
+import datetime, os, signal, sys
+from observing_monitor import cli
+from observing_monitor.processes import timelimit
+
+left = {n}
+
+def counted(*paths, then=os.replace, **more):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return then(*paths, **more)
+
+os.replace = counted
+timelimit.leave(cli.main(sys.argv[1:], datetime.datetime.fromisoformat({now!r})))
+"""
+
+
+@pytest.mark.long
+def test_killed_rebuild_from_scratch(tmp_path):
+    """A rebuild from scratch, killed at any write, loses nothing."""
+    now = later()
+    for night in DAYS:
+        make_night(tmp_path / "input", night, {"ingested": 5, "missing": 2}, now=now)
+    site, before = tmp_path / "site", tmp_path / "before"
+    assert run(*arguments(tmp_path, before), now=now) == 0
+    for night in DAYS:  # no source has these any more
+        next((tmp_path / "input" / "storage" / f"{night}").glob("*.fits")).unlink()
+    assert run(*arguments(tmp_path, before), now=now) == 0
+    rebuilt = ("rebuild", *arguments(tmp_path, site), "--jobs", 1, "--from-scratch", "--yes")
+    corrected = (*rebuilt, "--night_rule", "UTC-11h")
+    shutil.copytree(before, site)
+    assert run(*corrected, now=now) == 0
+    expected, n = kept_rows(site), 0
+    assert all(night["files"] for night in expected.values())
+    while True:
+        n += 1
+        shutil.rmtree(site)
+        shutil.copytree(before, site)
+        code = KILLED_AT.format(n=n, now=now.isoformat())
+        command = [sys.executable, "-c", code, *map(str, corrected)]
+        killed = subprocess.run(command, capture_output=True, check=False)
+        if killed.returncode == 0:
+            break
+        assert killed.returncode == -signal.SIGKILL
+        assert {night: set(rows["files"]) for night, rows in kept_rows(site).items()} == {
+            night: set(rows["files"]) for night, rows in expected.items()
+        }
+        assert run(*corrected, now=now) == 0
+        assert kept_rows(site) == expected
+    assert n > 10
+
+
+def kept_rows(site):
+    """Return the stored files and attempts of each night."""
+    found = {}
+    for night in DAYS:
+        folder = site / "data" / "stream=input" / f"night={night}"
+        files, ingests = (
+            pd.read_parquet(folder / f"{name}.parquet") for name in ("files", "ingests")
+        )
+        attempts = ingests[["file_id", "stage", "status"]].itertuples(index=False)
+        found[f"{night}"] = {
+            "files": dict(zip(files["file_id"], files["on_disk"], strict=True)),
+            "attempts": sorted(map(tuple, attempts)),
+        }
+    return found

@@ -309,14 +309,12 @@ def test_a_file_that_changes_at_every_try(file, caplog, monkeypatch):
     with touched_all_the_time(file):
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as writer:
             writer.execute("begin exclusive")
-            words = (
-                r"and can't be locked meanwhile \(database is locked\); the next run tries again"
-            )
+            words = r"and can't be locked meanwhile; the next run tries again"
             with pytest.raises(SourceError, match=words):
                 sqlite.Reader(str(file), 0.1).ask(slow)
             writer.execute("rollback")
             with (
-                pytest.raises(SourceError, match=r"no such table: other"),
+                pytest.raises(SourceError, match=r"has no table other"),
                 Database(f"sqlite:///{file}").plain() as plain,
             ):
                 plain.ask("select * from other", {})

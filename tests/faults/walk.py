@@ -1,4 +1,4 @@
-"""Changes an observatory at random, and compares its site with one made from scratch.
+"""Changes an observatory at random, and compares its sites.
 
     PYTHONPATH=. python tests/faults/walk.py SEED STEPS
     PYTHONPATH=. python tests/faults/walk.py SEED STEPS --folder FOLDER     # resumable
@@ -195,7 +195,7 @@ class Walk:
 
 
 def _facts(path, on_disk):
-    """Return a night's files on disk by path, without history, and its numbers."""
+    """Return a night's files on disk by path, and its numbers."""
     rows = {}
     table = path.with_suffix(".csv")
     if table.exists():

@@ -3,8 +3,9 @@
 from observing_monitor.model.completeness import completeness
 
 
-def night(n_files, n_ingested, n_ignored=0, n_not_fits=0):
+def night(n_files, n_ingested, n_ignored=0, n_not_fits=0, n_pending=0):
     return {
+        "n_pending": n_pending,
         "n_files": n_files,
         "n_ingested": n_ingested,
         "n_ignored": n_ignored,
@@ -15,6 +16,13 @@ def night(n_files, n_ingested, n_ignored=0, n_not_fits=0):
 def test_one_night():
     """Files that are ignored or not FITS do not lower a night's completeness."""
     assert completeness([night(10, 6, n_ignored=1, n_not_fits=1)]) == 0.75
+
+
+def test_running_night():
+    """Pending files do not lower the completeness."""
+    assert completeness([night(10, 6, n_pending=4)]) == 1
+    assert completeness([night(10, 6, n_pending=2)]) == 0.75
+    assert completeness([night(3, 0, n_pending=3)]) is None
 
 
 def test_several_nights():

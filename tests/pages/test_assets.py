@@ -12,7 +12,8 @@ from observing_monitor.pages import assets, render
 from observing_monitor.readers.object_store import Storage
 from observing_monitor.storage import layout
 from observing_monitor.storage.object_output import ObjectOutput
-from observing_monitor.storage.output import Output, SplitOutput
+from observing_monitor.storage.output import Output
+from observing_monitor.storage.split_output import SplitOutput
 
 NOW = datetime.datetime(2020, 2, 12, 20, tzinfo=datetime.UTC)
 HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)

@@ -56,7 +56,26 @@ def test_files_that_need_attention():
         for tag, attrs in page.tags
         if tag == "details" and "id" in attrs
     }
-    assert groups == {"failed": False, "missing": True}
+    assert groups.pop("failures-1") is False
+    assert {name: is_open for name, is_open in groups.items() if "rows-" not in name} == {
+        "failed": False,
+        "missing": True,
+    }
+
+
+def test_rows_of_findings():
+    """Exposures that never came are rows."""
+    page = read("night", "CC_O")
+    assert (
+        "2 never came acknowledged 2 of 9 expected exposures never came; missing: 3–4" in page.words
+    )
+    assert "CC_O3 expected, and no image came" in page.words
+    assert "2 incomplete exposure 65 and 1 other" in page.words
+    assert "exposure 66 7 of 9 detectors, lacking R22_S11" in page.words
+    section = page.words.partition("Files worth a note")[2]
+    assert "a.fits 2020-02-12/a.fits, 2020-02-12/b/a.fits" in section
+    assert "The first 1 of 25." in section
+    assert {"rows-never", "rows-twice", "failures-1"} <= set(page.ids)
 
 
 def test_facts_of_a_file():
@@ -65,7 +84,7 @@ def test_facts_of_a_file():
     assert "E22 AT_O_20200212_000022 exposure E22 no. 22 detector 0" in page.words
     row = night_samples.file_row(obsid="", exposure="", seq_num=None, detector="")
     group = night_samples.error_group(table=night_samples.file_table(1, row), n_files=1)
-    page = read("night", attention=[group])
+    page = read("night", attention=[group], listed=[])
     assert "detector" not in page.words.partition("Metrics")[0]
 
 
@@ -75,6 +94,9 @@ def test_night_without_files():
     assert "No files in this night" in page.words
     assert not {"files", "attention", "charts", "exposures", "numbers"} & set(page.ids)
     assert "no earlier night" in page.words and "no later night" in page.words
+    page = render_sample(structs.replace(night_samples.empty_night_page(), is_unread=True))
+    assert "No files are known of this night, because a source could not be read" in page.words
+    assert "nothing was taken" not in page.words
 
 
 def test_night_of_numbers_alone():
@@ -99,12 +121,23 @@ def test_night_of_numbers_alone():
 
 def test_findings_link_only_to_parts_of_the_page():
     """Findings link only to parts that the page has."""
-    hrefs = ("#queues", "#failed", "#file-1", "#sources", "#metrics", "#file-9", "#nothing")
+    rows = "index.html#rows"  # of the stream's page
+    hrefs = (
+        rows,
+        "index.html#other",
+        "#queues",
+        "#failed",
+        "#file-1",
+        "#sources",
+        "#metrics",
+        "#file-9",
+        "#nothing",
+    )
     findings = [Finding("error", "a finding", href) for href in hrefs]
     page = night_samples.night_page(findings=findings[:2], more_findings=findings[2:], queues=[])
     made = without_dead_ends(page)
     linked = [finding.href for finding in [*made.findings, *made.more_findings] if finding.href]
-    assert linked == ["#failed", "#file-1", "#sources", "#metrics"]
+    assert linked == [rows, "#failed", "#file-1", "#sources", "#metrics"]
 
 
 def test_links_to_neighbours():

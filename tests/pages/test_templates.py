@@ -38,6 +38,7 @@ NAMES = {
     contexts.QueueEntry: "entry",
     contexts.Queue: "queue",
     contexts.StageFailures: "stage",
+    contexts.ListedRows: "rows",
     contexts.Image: "image",
     contexts.BarPart: "part",
     contexts.Bar: "bar",
@@ -64,6 +65,7 @@ NAMES = {
 # fields that only Python uses
 NOT_SHOWN = {
     ("Finding", "node"): "charts mark it",
+    ("Headline", "over_nights"): "the headings of months and years name it",
     ("Word", "name"): "names a column",
     ("Word", "kind"): "says how its cells are shown",
     ("TableColumn", "cells"): "`filled` puts them into the rows",

@@ -170,11 +170,11 @@ def test_broken_registries(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(
         SourceError,
-        match=r"registry\.sqlite3: database disk image is malformed; is it a whole Gen2 registry\?",
+        match=r"registry\.sqlite3: is a damaged SQLite database; is it a whole Gen2 registry\?",
     ):
         repository(path.parent).read(NIGHT)
     path.write_bytes(b"SIMPLE  =                    T" * 100)
-    with pytest.raises(SourceError, match=r"registry\.sqlite3: file is not a database"):
+    with pytest.raises(SourceError, match=r"registry\.sqlite3: is no SQLite database"):
         repository(path.parent).read(NIGHT)
     path.write_bytes(b"")
     with pytest.raises(SourceError, match=r"has no table 'raw'; is it a Gen2 registry"):

@@ -104,7 +104,7 @@ def test_package_that_is_broken(installed, tmp_path):
     done = observing_monitor([broken], "check", "-c", tmp_path / "site.toml")
     assert done.returncode == 2, done.stderr
     assert (
-        "'seeing' of observing_monitor_example can't be used (No module named 'no_such_library')"
+        "'seeing' of observing_monitor_example lacks no_such_library; install it anew"
         in done.stderr
     )
     assert len(done.stderr.splitlines()) == 1

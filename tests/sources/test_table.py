@@ -232,7 +232,7 @@ def test_odd_cells(write):
             "has no column 'fwhm'; did you mean 'fwmh'?",
         ),
         ("t.csv", "", "is empty"),
-        ("t.json", '[{"night": "2021-12-01", "fw', "no JSON, or cut short"),
+        ("t.json", '[{"night": "2021-12-01", "fw', "no JSON from line 1, character 26 on"),
         ("t.json", "3", "holds neither a list nor an object"),
         ("t.json", "[" * 100_000, "no JSON, or cut short"),
     ],

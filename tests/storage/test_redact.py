@@ -171,7 +171,7 @@ def test_a_store_elsewhere_is_the_same(tmp_path, root):
     elsewhere = {
         path.relative_to(tmp_path / "store") for path in (tmp_path / "store").rglob("*.parquet")
     }
-    (tmp_path / "store" / ".unfinished" / "left").write_text("")
+    (tmp_path / "store" / ".unfinished" / "host-1-1").write_text("")
     (tmp_path / "site" / "a" / "index.html").unlink()
     assert (
         run(

@@ -5,6 +5,7 @@ from page_samples import at, chart, frame, headlines, sources, summary
 from observing_monitor.model import columns, finding
 from observing_monitor.pages import contexts
 from observing_monitor.pages.glossary import WORDS, column_words
+from observing_monitor.pages.night_listed import listed_rows
 from observing_monitor.pages.night_tables import (
     MetricName,
     Nodes,
@@ -41,6 +42,48 @@ def file_row(number=1, text="raw/2020-02-12/AT_O_20200212_000022.fits", **change
 def file_table(n_files, *rows):
     """Return the table of `n_files` files, some of them shown."""
     return attention_table(rows, [row["detail"] for row in rows], NIGHT, n_files)
+
+
+def listed_findings(text):
+    """Two exposures that never came, and two that lack a detector."""
+    never = finding.ListedFinding(
+        "warning",
+        "2 of 9 expected exposures never came; missing: 3–4",
+        "#exposures",
+        "summit",
+        anchor="finding-never",
+        label="never came",
+        is_of_exposures=True,
+        rows=tuple(finding.Row(f"{text}{n}", "expected, and no image came") for n in (3, 4)),
+        n_rows=2,
+        acknowledged=text,
+    )
+    incomplete = [
+        finding.ListedFinding(
+            "warning",
+            f"exposure {n}: 7 of 9 detectors, lacking R22_S11",
+            anchor=f"finding-{n}",
+            label="incomplete",
+            is_of_exposures=True,
+            rows=(finding.Row(f"exposure {n}", "7 of 9 detectors, lacking R22_S11"),),
+            n_rows=1,
+        )
+        for n in (65, 66)
+    ]
+    return [never, *incomplete]
+
+
+def repeated(text):
+    """Twenty-five files that came twice, of which one is shown."""
+    return finding.ListedFinding(
+        "normal",
+        f"25 files came twice under the same name: {text}",
+        "#files",
+        anchor="finding-twice",
+        label="came twice",
+        rows=(finding.Row("a.fits", "2020-02-12/a.fits, 2020-02-12/b/a.fits"),),
+        n_rows=25,
+    )
 
 
 def error_group(text="KeyError: 'DATE-OBS'", **changed):
@@ -178,8 +221,10 @@ def night_page(text="AT_O_20200212_000022.fits", has_ingest=True, **changed):
         "delays": delays_table(summary(), has_ingest),
         "charts": [chart(text)],
         "headlines": headlines(text),
+        "listed": listed_rows(listed_findings(text))[0],
+        "remarked": listed_rows([repeated(text)])[0],
         "stages": stages(text),
-        "failures": [contexts.StageFailures(text, "1 file", 1, [entry(text)])],
+        "failures": [contexts.StageFailures(text, "1 file", 1, [entry(text)], "failures-1")],
         "queues": [
             queue(text, 1),
             queue("export", 2, waiting=[], n_waiting=0, errors=[], n_errors=0, error_words=""),
@@ -222,6 +267,7 @@ def _files(text, has_ingest):
     )
     return {
         "has_files": True,
+        "is_unread": False,
         "has_ingest": has_ingest,
         "attention": [error_group(text), missing],
         "n_attention": 17,
@@ -262,6 +308,8 @@ def empty_night_page():
         more_findings=[],
         stages=EMPTY,
         failures=[],
+        listed=[],
+        remarked=[],
         queues=[],
         images=[],
         n_images=0,

@@ -119,6 +119,21 @@ def sources(text="files", **changed):
     )
 
 
+def rows(text="files"):
+    """The table of rows of a source that left one out."""
+    words = WORDS["row"]
+    return Table(
+        [
+            TableColumn(words["name"], [text], is_foreign=True),
+            TableColumn(words["n_read"], ["1,200"], "num"),
+            TableColumn(words["n_used"], ["1,199"], "num"),
+            TableColumn(words["n_left_out"], ["1"], "num"),
+            TableColumn(words["examples"], [f"line 2: {text}"], "path", is_foreign=True),
+        ],
+        "Rows that the sources read",
+    )
+
+
 def nights(text="14 files failed, 3 are missing"):
     """Return three nights of the index: bad, good and empty."""
     good = dict.fromkeys(("n_failed", "n_missing", "n_error", "n_pending"), 0)
@@ -147,6 +162,7 @@ def stream_page(text="auxTel", has_files=True, has_ingest=True, **changed):
     made = tables(text, has_files, has_ingest)
     values = {
         "frame": frame(title="auxTel"),
+        "since": "",
         "site": contexts.Link("All streams", "../index.html"),
         "rule": "UTC−12h",
         "stage": "ingest",
@@ -156,6 +172,7 @@ def stream_page(text="auxTel", has_files=True, has_ingest=True, **changed):
         "years": made.periods([period(text)], "Years"),
         "charts": [chart(text)],
         "sources": sources(text),
+        "rows": rows(text),
         "data": [contexts.Link("nights.json", "nights.json")],
         "has_files": has_files,
         "has_ingest": has_ingest,
@@ -221,6 +238,7 @@ def card(text="auxTel", **changed):
         "status": "error",
         "info": f"14 files failed {text}",
         "trouble": f"14 files failed since 03:12 {text}",
+        "trouble_since": "",
         "trouble_href": "auxTel/2020-02-12.html#findings",
         "latest": latest_night(text, "auxTel/"),
         "nights": tables(text).recent(nights(text), "auxTel"),

@@ -15,7 +15,14 @@ from observing_monitor import cli
 from observing_monitor.processes import timelimit
 timelimit.leave(cli.main(sys.argv[1:], {clock}))
 """
-EVERY_RUN = {"heartbeat.js", "heartbeat.json", "status.json", "observing_monitor.prom"}
+# and the list of our files, which has inodes and times
+EVERY_RUN = {
+    "heartbeat.js",
+    "heartbeat.json",
+    "status.json",
+    "observing_monitor.prom",
+    ".observing_monitor",
+}
 CLASSES = ("ingested", "gone", "ignored", "not_fits", "failed", "pending", "small", "missing")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from support.observatory import DROP, LAST, WEATHER, camera, of_input_dir
 from support.observatory_kinds import KINDS, of_kind
+from support.observatory_tonight import of_tonight
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Case:
 
 OBSERVATORIES = {
     "camera": camera,
+    "camera of tonight": of_tonight,
     "input_dir": of_input_dir,
     **{kind: (lambda kind=kind: of_kind(kind)) for kind in KINDS},
 }
@@ -89,6 +91,10 @@ SWEPT = [
     _stream("last_stage", "archive"),
     _stream("ignore", ["*_000004.fits"]),
     _stream("delay_warning_s", 60),
+    *(
+        Case("streams", setting, "camera of tonight", {f"streams.one.{setting}": 600})
+        for setting in ("quiet_warning_s", "quiet_error_s")
+    ),
     _stream("stale_after_s", 600),
     _stream("stale_after_s", 86_400, note="of one of two streams"),
     Case(

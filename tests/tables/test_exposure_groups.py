@@ -54,9 +54,9 @@ def test_rows_of_exposures():
     times = {"created_at": NOW - 5 * HOUR, "transferred_at": NOW - HOUR, "ingested_at": NOW}
     assert rows == [
         {"name": "", "n_files": 1, "missing": 1, "created_at": NOW - 10 * HOUR, **nothing},
-        {"name": "E", "seq_num": 7, "n_files": 2, "ingested": 2, "missing": 0, **times},
+        # one file says that the exposure E is the obsid O
+        {"name": "O", "seq_num": 7, "n_files": 3, "ingested": 2, "missing": 1, **times},
         {"name": "n/b/", "n_files": 2, "missing": 2, "created_at": NOW - 3 * HOUR, **nothing},
-        {"name": "O", "n_files": 1, "missing": 1, "created_at": None, **nothing},
     ]
     assert list(group_exposures(judged)) == [
         "name",

@@ -265,7 +265,6 @@ def test_facts_stay_until_the_file_changes():
         {},
         {"size_bytes": 5},
         {"inode": 8},
-        {"inode": None},
         {"created_at": NOW - 8 * HOUR},
     ):
         seen = {**first, "transferred_at": NOW - 3 * HOUR, **change}
@@ -273,6 +272,9 @@ def test_facts_stay_until_the_file_changes():
         assert plain(after, *told, "transferred_at") == [
             (*(None if change else value for value in told.values()), NOW - 3 * HOUR)
         ]
+    # what a source does not know did not change
+    unknown = merge.update(known, {"files": reading({**first, "inode": None})}, silent={"g"}).files
+    assert plain(unknown, "obsid", "transferred_at") == [("O", NOW - 2 * HOUR)]
     own = merge.update(known, {"files": reading({**first, "obsid": "own"})}, silent={"g"}).files
     assert plain(own, "obsid", "exposure") == [("own", "E")]
     other = {**first, "file_id": "n/b.fits", "inode": 9, "transferred_at": NOW - HOUR}

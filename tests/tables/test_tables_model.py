@@ -221,8 +221,12 @@ def test_summary_by_hand(night):
     of = {c.name: [row for row in rows if row["file_class"] == c.name] for c in columns.CLASSES}
     assert sum(map(len, of.values())) == len(files)
     names = [row["name"] for row in rows if row["on_disk"]]
-    due = len(rows) - len(of["ignored"]) - len(of["not_fits"])
+    due = len(rows) - len(of["pending"]) - len(of["ignored"]) - len(of["not_fits"])
     sizes = [row["size_bytes"] for row in rows if row["size_bytes"] is not None]
+    named = {}
+    for row in rows:
+        if row["exposure"] and row["obsid"]:
+            named.setdefault(row["exposure"], row["obsid"])
     expected = {
         "n_files": len(files),
         **{f"n_{name}": len(own) for name, own in of.items()},
@@ -231,7 +235,10 @@ def test_summary_by_hand(night):
         "n_acknowledged_errors": 0,
         "n_lost": sum(row["last_status"] == "lost" for row in rows),
         "n_twice": len(names) - len(set(names)),
-        "n_exposures": len({first(row["exposure"], row["obsid"]) for row in rows} - {None}),
+        "n_exposures": len(
+            {first(row["obsid"], named.get(row["exposure"]), row["exposure"]) for row in rows}
+            - {None}
+        ),
         "size_bytes": sum(sizes) if sizes else None,
         "completeness": len(of["ingested"]) / due if due else None,
         "first_created_at": min(filter(None, (row["created_at"] for row in rows)), default=None),
@@ -274,6 +281,53 @@ def stem(name):
     return re.sub(r"(?i)\.(fits?|fts)(\.(fz|gz|bz2))?$", "", name)
 
 
+def stems_of(tried):
+    """Return the stems of an attempt's names."""
+    return [stem(name) for name in (tried["names"] or "").split("\n") if stem(name)]
+
+
+def share(ids, own):
+    """Give attempts the file of another on their path."""
+    found = {}
+    for i, path in zip(ids, own, strict=True):
+        if i is not None:
+            found.setdefault(path, i)
+    ids[:] = [found.get(path) if i is None else i for i, path in zip(ids, own, strict=True)]
+
+
+def joint_by_hand(tries, lone, own):
+    """Return the file_id of each attempt without a file, by its number."""
+    sources = list(dict.fromkeys(tries[n]["source"] for n in lone))
+    n_names = {
+        s: max((tries[n]["names"] or "").count("\n") for n in lone if tries[n]["source"] == s)
+        for s in sources
+    }
+    ids, placed = {}, []
+    for source in sorted(sources, key=lambda source: -n_names[source]):
+        theirs = [n for n in lone if tries[n]["source"] == source]
+        found = [joint_with(tries, placed, tries[n]) for n in theirs]
+        paths = [own[n] for n in theirs]
+        share(found, paths)
+        for n, other in zip(theirs, found, strict=True):
+            ids[n] = own[n] if other is None else ids[other]
+        placed = [n for n in lone if n in ids]
+    return ids
+
+
+def joint_with(tries, placed, tried):
+    """Return an earlier attempt on the same file, or None."""
+    if tried["device"] is not None and tried["inode"] is not None:
+        for n in placed:
+            place = (tries[n]["device"], tries[n]["inode"])
+            if tries[n]["on_disk"] and place == (tried["device"], tried["inode"]):
+                return n
+    return next(
+        (n for wanted in stems_of(tried) for n in placed if wanted in stems_of(tries[n])), None
+    )
+
+
+# facts of a file that only attempts mention, from any of them
+LEARNED = (*match.ENRICHED, "size_bytes", "created_at", "transferred_at", "device", "inode")
 an_attempt = st.fixed_dictionaries(
     {
         "source": maybe(["gen2", "gen3"]),
@@ -285,6 +339,7 @@ an_attempt = st.fixed_dictionaries(
         "on_disk": st.booleans(),
         "size_bytes": maybe([None, 5]),
         "transferred_at": instants,
+        "created_at": instants,
         "device": maybe([None, 1, 2]),
         "inode": maybe([None, 10, 20]),
         **facts,
@@ -330,10 +385,16 @@ def test_matches_by_hand(of_files, tries, made_up, random):
             and (f["device"], f["inode"]) == (tried["device"], tried["inode"])
         )
         ids.append(next((f["file_id"] for f in same), None))
-    free = [f for f in of_files if f["file_id"] not in ids]
+    own = [f"{tried['source']}:{tried['path']}" for tried in tries]
+    share(ids, own)
+    by_inode = list(ids)
     named_now = set()
     for n, tried in enumerate(tries):
-        stems = [stem(name) for name in (tried["names"] or "").split("\n") if stem(name)]
+        taken = {
+            i for i, one in zip(by_inode, tries, strict=True) if one["source"] == tried["source"]
+        }
+        free = [f for f in of_files if f["file_id"] not in taken]
+        stems = stems_of(tried)
         if ids[n] is None:
             ids[n] = next(
                 (f["file_id"] for wanted in stems for f in free if stem(f["name"]) == wanted), None
@@ -344,27 +405,41 @@ def test_matches_by_hand(of_files, tries, made_up, random):
                 None,
             )
         )
+    share(ids, own)
     expected = {}
     for file in of_files:
-        own = [tried for tried, i in zip(tries, ids, strict=True) if i == file["file_id"]]
-        told = {fact: first(*(tried[fact] for tried in own), file[fact]) for fact in match.ENRICHED}
+        theirs = [tried for tried, i in zip(tries, ids, strict=True) if i == file["file_id"]]
+        told = {
+            fact: first(*(tried[fact] for tried in theirs), file[fact]) for fact in match.ENRICHED
+        }
         expected[file["file_id"]] = (
             file
             | told
-            | {"transferred_at": first(file["transferred_at"], *(t["transferred_at"] for t in own))}
+            | {
+                "transferred_at": first(
+                    file["transferred_at"], *(t["transferred_at"] for t in theirs)
+                )
+            }
         )
-    for n, tried in enumerate(tries):
-        if ids[n] is None:
-            ids[n] = f"{tried['source']}:{tried['path']}"
-            name = tried["path"].rpartition("/")[2]
+    for n, i in joint_by_hand(tries, [n for n, i in enumerate(ids) if i is None], own).items():
+        ids[n] = i
+    for i in dict.fromkeys(ids):
+        on_it = [tried for tried, one in zip(tries, ids, strict=True) if one == i]
+        makers = [tried for tried in on_it if f"{tried['source']}:{tried['path']}" == i]
+        if i not in expected:
+            others = [tried for tried in on_it if tried not in makers]
+            name = makers[0]["path"].rpartition("/")[2]
             kind = "json" if name == "2.JSON" else "fits"
-            expected.setdefault(
-                ids[n],
+            facts_of = {
+                fact: first(makers[0][fact], *(other[fact] for other in others)) for fact in LEARNED
+            }
+            expected[i] = (
                 {c.name: None for c in columns.FILES}
-                | tried
-                | {"file_id": ids[n], "name": name, "kind": kind},
+                | makers[0]
+                | facts_of
+                | {"file_id": i, "name": name, "kind": kind}
             )
-    own_ids = {f"{tried['source']}:{tried['path']}" for tried in tries}
+    own_ids = set(own)
     for file in made_up:
         if file["file_id"] not in {*named_now, *own_ids} and file["name"] not in {
             f["name"] for f in of_files

@@ -35,15 +35,22 @@ class CountSettings:
         "Metrics of any source to compare, in order. The number that was produced comes first.",
         example=["alerts_produced", "alerts_stored"],
     )
-    error_below: float = setting(0.9, "A smaller share of the first count is an error.")
-    warning_below: float = setting(0.99, "A smaller share of the first count is a warning.")
-    twice_above: float = setting(1.5, "A larger multiple of the first count is a replay.")
+    error_below: float = setting(
+        0.9, "A smaller share of the first count is an error.", affects_reading=False
+    )
+    warning_below: float = setting(
+        0.99, "A smaller share of the first count is a warning.", affects_reading=False
+    )
+    twice_above: float = setting(
+        1.5, "A larger multiple of the first count is a replay.", affects_reading=False
+    )
     aggregate: dict[str, str] = setting(
         {},
         "How a headline is made from all values of the night: `last`, `sum`, `median`, `min`, "
         "`max`, `mean` or `count`. By default, the last value; of several nodes, the sum of "
         "`counts`, and the median of other metrics.",
         example={"seeing": "median"},
+        affects_reading=False,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import night_named
-from observing_monitor.model.wording import n_of
+from observing_monitor.model.wording import address, n_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,9 +85,7 @@ def to_utc(instant: datetime.datetime | None, zone: datetime.tzinfo) -> datetime
     return (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
 
 
-def failures(
-    ingests: DataFrame, stages: tuple[str, ...], href: str = "#stages"
-) -> Iterator[Finding]:
+def failures(ingests: DataFrame, stages: tuple[str, ...], href: str = "") -> Iterator[Finding]:
     """Yield a Finding for each stage with failed files.
 
     Only the last attempt on each file counts.
@@ -99,7 +97,8 @@ def failures(
     stages : tuple of str
         The stages to check, in the order of the findings.
     href : str
-        The place on the night's page that the findings link to.
+        The place on the night's page that the findings link to; by default, the list of the
+        stage's failures.
     """
     ended = ingests[ingests["stage"].isin(stages)].sort_values(
         "attempted_at", kind="stable", na_position="first"
@@ -109,4 +108,5 @@ def failures(
     for stage in stages:
         if counts.get(stage, 0):
             level = "warning" if stage in MINOR_STAGES else "error"
-            yield Finding(level, f"{stage}: {n_of(int(counts[stage]), 'file')} failed", href)
+            words = f"{stage}: {n_of(int(counts[stage]), 'file')} failed"
+            yield Finding(level, words, href or f"#{address('failures', stage, set())}")

@@ -75,7 +75,10 @@ class Mapped(completeness.CountSettings):
     )
     stages: list[str] = setting(["ingest"], "Stages of its attempts, in order.")
     headlines: list[str] = setting(
-        [], "Metrics to show in the table of nights.", example=["seeing"]
+        [],
+        "Metrics to show in the table of nights.",
+        example=["seeing"],
+        affects_reading=False,
     )
 
 

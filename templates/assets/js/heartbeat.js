@@ -18,7 +18,8 @@ const AGES_EVERY_MS = 5000;
 
 /**
  * @typedef {object} Heartbeat
- * @property {string} run_at
+ * @property {string | null} run_at when a run last read the sources
+ * @property {string} [written_at] when a run last wrote pages
  * @property {Record<string, StreamBeat>} streams
  * @property {Record<string, string>} [pages] those of the site
  */
@@ -53,6 +54,11 @@ function showHeartbeat() {
     return;
   }
   const read = stream.read_at || heartbeat.run_at;
+  if (!read) {
+    required("looked", HTMLElement).textContent = "The sources have not been read yet";
+    warn("The sources have not been read yet. This page may be out of date.");
+    return;
+  }
   required("looked", HTMLElement).textContent = lastUpdate(read);
   warn(age(read) <= page.staleAfterS ? "" : "Not updated for " + duration(age(read))
     + " (last run " + clock(read) + " UTC). This page may be out of date.");
@@ -93,9 +99,11 @@ function reloadHeartbeat() {
 
 function startHeartbeat() {
   showAges();
+  showQuiet();
   showHeartbeat();
   setInterval(() => {
     showAges();
+    showQuiet();
     showHeartbeat();
   }, AGES_EVERY_MS);
   setInterval(reloadHeartbeat, HEARTBEAT_EVERY_MS);

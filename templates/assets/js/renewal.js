@@ -3,7 +3,7 @@
 const IN_USE_MS = 3000; // the page is in use this long after a key or a click ...
 const TYPING_MS = 30000; // ... and this long in a field
 const OTHER_NIGHT = "another night";
-const runAtOpening = (window.observing_monitor_heartbeat || {}).run_at;
+const writtenAtOpening = (window.observing_monitor_heartbeat || {}).written_at;
 let lastUsedMs = 0;
 
 /**
@@ -13,7 +13,7 @@ let lastUsedMs = 0;
 function fingerprintOnDisk() {
   const heartbeat = window.observing_monitor_heartbeat;
   // a run that has not ended may already have written this page
-  if (!heartbeat || heartbeat.run_at === runAtOpening) return null;
+  if (!heartbeat || heartbeat.written_at === writtenAtOpening) return null;
   const stream = page.stream ? heartbeat.streams[page.stream] || {} : heartbeat;
   const pages = stream.pages || {};
   const nights = Object.keys(pages).filter((name) => /^\d{4}-/.test(name)).sort();

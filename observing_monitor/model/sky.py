@@ -8,6 +8,7 @@ its upper limb is, with the same refraction.
 from __future__ import annotations
 
 import datetime
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,16 +50,31 @@ class Sky:
     moon_lit: float
 
 
+# it is dark while the Sun is so many degrees below the horizon
+DARK_DEG = 12.0
+
+
+def dark_spans(
+    starts_at: datetime.datetime, ends_at: datetime.datetime, position: Position
+) -> list[tuple[datetime.datetime, datetime.datetime]]:
+    """Return when it is dark between two instants."""
+    import ephem
+
+    observer = _observer(position)
+    crossings = _crossings(observer, ephem.Sun(), -DARK_DEG, starts_at, ends_at, use_center=True)
+    spans = itertools.pairwise([starts_at, *crossings, ends_at])
+    return [
+        (a, b)
+        for a, b in spans
+        if a < b and _height_deg(observer, ephem.Sun(), a + (b - a) / 2) <= -DARK_DEG
+    ]
+
+
 def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: Position) -> Sky:
     """Return the Sky between two aware instants, also near the poles."""
     import ephem
 
-    observer = ephem.Observer()
-    observer.lat, observer.lon = (
-        math.radians(position.latitude_deg),
-        math.radians(position.longitude_deg),
-    )
-    observer.pressure = 0  # DEPTHS include the refraction
+    observer = _observer(position)
     crossings = {
         depth: _crossings(observer, ephem.Sun(), -depth, starts_at, ends_at, use_center=True)
         for depth, _ in DEPTHS[:-1]
@@ -78,6 +94,18 @@ def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: P
     ]
     middle = ephem.Moon(ephem.Date(_naive(starts_at + (ends_at - starts_at) / 2)))
     return Sky(tuple(_joined(sun)), tuple(moon), middle.phase / 100)
+
+
+def _observer(position: Position) -> ephem.Observer:
+    import ephem
+
+    observer = ephem.Observer()
+    observer.lat, observer.lon = (
+        math.radians(position.latitude_deg),
+        math.radians(position.longitude_deg),
+    )
+    observer.pressure = 0  # DEPTHS include the refraction
+    return observer
 
 
 def _naive(instant: datetime.datetime) -> datetime.datetime:
