@@ -168,7 +168,8 @@ def test_a_textfile_of_others(tmp_path, capsys):
     settings = make_site(tmp_path, 'prometheus_file = "node.prom"')
     mine = put(tmp_path / "node.prom")
     assert run("-c", settings, *DAYS, now=NOW) == 1
-    assert f"{mine}: observing_monitor did not write it" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"{mine}: observing_monitor did not write it" in error and "remove it, or" in error
     assert mine.read_bytes() == MINE
     mine.unlink()
     assert run("-c", settings, *DAYS, now=NOW) == 0

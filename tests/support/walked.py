@@ -29,9 +29,7 @@ OTHER_SETTINGS = [
     ("auxTel", "ignore", ["*_000003*"]),
     ("auxTel", "timezone", "America/Santiago"),
     ("auxTel", "stale_after_s", 7200),
-    ("auxTel", "last_stage", "archive"),
     ("auxTel", "night_rule", "TAI-12h"),
-    ("auxTel", "latitude_deg", -30.2446),
     ("auxTel", "from", [{"night": NIGHTS[1], "small_bytes": 25_000}]),
     ("camera", "title", "All sky"),
     ("camera", "night_rule", "UTC"),
@@ -53,7 +51,7 @@ OTHER_SOURCE_SETTINGS = [
     ("weather", 0, "units", {"wind": "m/s"}),
     ("weather", 0, "aggregate", {"humidity": "max"}),
     ("weather", 0, "name", "mast"),
-    ("weather", 0, "values", {"wind": "rh"}),
+    ("weather", 0, "values", {"wind": "rh", "humidity": "wind"}),
 ]
 OTHER_SITE_SETTINGS = [
     ("title", "Our observatory"),
