@@ -223,7 +223,7 @@ def test_known_issue_silences(site):
 
 
 def test_left_out_rows_of_tonight_are_one_finding(site):
-    """Rows left out are one warning, which one known issue silences, also a night later."""
+    """Rows left out are one warning, which one known issue silences."""
     put(site, (NOW.strftime("%FT05:00:00"), 1), *bad(2))
     run("-c", site, now=NOW)
     assert nights(site.parent / "site/s")["2021-09-20"]["info"] == (
