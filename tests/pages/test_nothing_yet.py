@@ -105,6 +105,22 @@ def test_a_night_that_stays_empty(camera):
     assert all_nights[f"{camera.tonight + 2 * DAY}"]["status"] == "none"
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+def test_words_fit_into_the_calendar(camera, browser, width):
+    """The words on a night that has just begun stay in their square."""
+    camera.run(BEGUN)
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto((camera.site / NAME / "index.html").as_uri())
+    over = "cell => cell.scrollWidth - cell.clientWidth"
+    assert page.eval_on_selector(".month td.none", over) <= 0
+    square, words = (
+        page.locator(f".month td.none {part}").bounding_box() for part in ("a", "a > span")
+    )
+    assert words["x"] >= square["x"]
+    assert words["x"] + words["width"] <= square["x"] + square["width"]
+    assert words["y"] + words["height"] <= square["y"] + square["height"]
+
+
 def test_ranks():
     """None ranks below normal, and is no alarm."""
     assert [rank(word) for word in ("none", "normal", "warning", "error")] == [-1, 0, 1, 2]
