@@ -278,9 +278,11 @@ def _with_files(found: Finding, files: DataFrame) -> Finding:
     alerts = named["candid2"].fillna(named["candid3"]).dropna()
     first = files["file_id"].groupby(alerts).first()
     again = alerts[alerts.duplicated()]
+    shown = again[:MAX_ROWS]
+    ids = files["file_id"].loc[shown.index].tolist()
+    others = shown.map(first).tolist()
     rows = tuple(
-        Row(files.loc[index, "file_id"], f"the same alert as {first[candid]}")
-        for index, candid in again[:MAX_ROWS].items()
+        Row(name, f"the same alert as {other}") for name, other in zip(ids, others, strict=True)
     )
     if not rows:
         return found
