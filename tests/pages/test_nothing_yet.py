@@ -51,6 +51,8 @@ def test_until_the_first_row(camera, tmp_path):
         rf'<td class="none"><a href="{new}.html" title="([^"]*)"', camera.page("index.html")
     )
     assert calendar[1] == f"{new}: nothing yet"
+    card = (camera.site / "index.html").read_text().partition("Latest night:")[2]
+    assert "nothing yet</span></h3>" in card
     feed = (camera.site / "changes.atom").read_text()
     assert f"night {new}: none" in feed and '<category term="none"/>' in feed
     # the night before is normal, and that ranks higher
