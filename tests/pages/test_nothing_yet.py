@@ -54,7 +54,7 @@ def test_until_the_first_row(camera, tmp_path):
     card = (camera.site / "index.html").read_text().partition("Latest night:")[2]
     assert "nothing yet</span></h3>" in card
     feed = (camera.site / "changes.atom").read_text()
-    assert f"night {new}: none" in feed and '<category term="none"/>' in feed
+    assert f"night {new}: nothing yet" in feed and '<category term="none"/>' in feed
     # the night before is normal, and that ranks higher
     assert camera.status()["status"] == "normal" and camera.status()["latest"]["status"] == "none"
     updated = re.findall(r"<updated>(.*?)</updated>", feed)
