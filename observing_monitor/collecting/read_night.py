@@ -196,7 +196,11 @@ def merge_night(stored: Tables, reading: NightReading) -> MergedNight:
     anew = to_derive_anew(reading.task, reading.looked, reading.readings)
     silent = set(reading.problems)
     others = merge.sources_of(before) - set(reading.readings) | silent
-    left, old = without_derivable(before, reading.readings, anew, has_others=bool(others))
+    earlier = reading.looked.get("old_settings") or {}
+    doubtful = {name for name, facts in earlier.items() if facts.get("arrivals")}
+    left, old = without_derivable(
+        before, reading.readings, anew, has_others=bool(others), doubtful=doubtful
+    )
     current = merge.update(left, reading.readings, silent=silent)
     return MergedNight(before, old, current, with_history(current, history), renamed)
 

@@ -229,5 +229,7 @@ def write_textfile(text: str, output: Output, copy: Path | None) -> list[str]:
         with contextlib.suppress(OSError):
             unfinished.unlink()
         words = "prometheus_file names a file in a folder that can be written"
+        if isinstance(error, FileExistsError):
+            words = "remove it, or let prometheus_file name another"
         return [f"{copy}: {os_error_text(error)}; {words}"]
     return []

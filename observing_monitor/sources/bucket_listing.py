@@ -8,6 +8,7 @@ exposure.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -278,11 +279,10 @@ def _with_files(found: Finding, files: DataFrame) -> Finding:
     alerts = named["candid2"].fillna(named["candid3"]).dropna()
     first = files["file_id"].groupby(alerts).first()
     again = alerts[alerts.duplicated()]
-    shown = again[:MAX_ROWS]
-    ids = files["file_id"].loc[shown.index].tolist()
-    others = shown.map(first).tolist()
+    named_again = zip(files["file_id"][again.index], again, strict=True)
     rows = tuple(
-        Row(name, f"the same alert as {other}") for name, other in zip(ids, others, strict=True)
+        Row(str(file_id), f"the same alert as {first[candid]}")
+        for file_id, candid in itertools.islice(named_again, MAX_ROWS)
     )
     if not rows:
         return found

@@ -85,7 +85,8 @@ class Ownership:
         if self._ledger is None:
             data = self.read(layout.LEDGER)
             self._ledger = read_ledger(data)
-            if data and self._ledger.is_new and not self._is_marked(layout.LEDGER):
+            is_empty = not (data or b"").strip(b"\0")
+            if not is_empty and self._ledger.is_new and not self._is_marked(layout.LEDGER):
                 self._ledger = None
                 raise self.foreign_error(layout.LEDGER)
         return self._ledger
@@ -200,9 +201,18 @@ class Ownership:
         if self._is_marked(relative) or self._is_of_prototype(relative):
             return True
         if entry is None:
-            return False
+            return self._is_blank(relative)
         data = self.read(relative) or b""
         return not data.strip(b"\0") or digest_of(data) == entry.digest
+
+    def _is_blank(self, relative: str) -> bool:
+        """True if a file is empty or all zeros.
+
+        A power failure leaves such files, and the list as well. Nothing in them can be lost.
+        """
+        if any(end.strip(b"\0") for end in self._ends(relative)):
+            return False
+        return not (self.read(relative) or b"").strip(b"\0")
 
     def _is_marked(self, relative: str) -> bool:
         # a run with nothing new has it all in the list

@@ -37,6 +37,7 @@ def without_derivable(
     rederived: Mapping[str, Collection[str]],
     *,
     has_others: bool = False,
+    doubtful: Collection[str] = (),
 ) -> tuple[Tables, dict[str, dict[str, int]]]:
     """Return a night's tables without what is derived anew.
 
@@ -51,6 +52,8 @@ def without_derivable(
         need to have changed.
     has_others : bool, optional
         True if a source did not answer, or was removed. Files keep what it said about them.
+    doubtful : collection of str, optional
+        Sources with arrivals under old settings, which count even if no setting changed.
 
     Returns
     -------
@@ -64,7 +67,9 @@ def without_derivable(
     for name, changed in rederived.items():
         reading = readings[name]
         ingests, n_attempts = _ingests(before, name, reading, changed)
-        files, n_files, n_arrivals = _files(before, ingests, name, reading, changed)
+        files, n_files, n_arrivals = _files(
+            before, ingests, name, reading, changed, name in doubtful
+        )
         metrics, n_values = _metrics(before.metrics, name, reading, changed)
         before = Tables(files, ingests, metrics)
         found = {
@@ -94,7 +99,12 @@ def _without_enriched(files: DataFrame, readings: Mapping[str, Reading]) -> Data
 
 
 def _files(
-    before: Tables, ingests: DataFrame, name: str, reading: Reading, changed: Collection[str]
+    before: Tables,
+    ingests: DataFrame,
+    name: str,
+    reading: Reading,
+    changed: Collection[str],
+    is_doubtful: bool,
 ) -> tuple[DataFrame, int, int]:
     """Return files that stay; count files and arrivals.
 
@@ -109,7 +119,8 @@ def _files(
     rows = index_in(files["file_id"], reading.files["file_id"])
     is_absent = is_own & (rows < 0) & ~files["file_id"].isin(reading.elsewhere).to_numpy()
     is_dropped = is_absent & _left_out(files, is_absent, reading, changed)
-    arrivals, n_arrivals = _arrivals(files, is_own & (rows >= 0), rows, reading, changed)
+    is_seen = is_own & (rows >= 0)
+    arrivals, n_arrivals = _arrivals(files, is_seen, rows, reading, changed, is_doubtful)
     files = files.assign(transferred_at=arrivals)
     return files[~is_dropped], int((is_absent & ~is_dropped).sum()), n_arrivals
 
@@ -157,6 +168,7 @@ def _arrivals(
     rows: NDArray[np.int64],
     reading: Reading,
     changed: Collection[str],
+    is_doubtful: bool,
 ) -> tuple[Series[pd.Timestamp], int]:
     """Return times of arrival that stay.
 
@@ -173,7 +185,7 @@ def _arrivals(
         is_new = is_seen & is_logged
     else:
         is_new = is_seen & is_changed
-    if is_changed and logged is not None:
+    if (is_changed or is_doubtful) and logged is not None:
         facts = ["transferred_at", "size_bytes", "inode", "created_at"]
         now = take_rows(reading.files[facts], rows, files.index)
         is_same = pd.Series(is_seen & ~is_new, index=files.index)

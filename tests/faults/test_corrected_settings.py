@@ -122,6 +122,25 @@ def test_purged_transfer_log(files):
     assert OLD not in files.page, "all is as these settings say"
 
 
+@pytest.mark.parametrize("how", ["from scratch", "another setting"])
+def test_purged_transfer_log_stays_marked(files, how):
+    """Old times stay marked, until their settings are back."""
+    assert files.run(UTC) == 0
+    (files.folder / "input" / "rsync.log").write_text("")
+    assert files.run(SANTIAGO) == 0
+    assert f"2 arrivals of files were {OLD}" in files.page
+    more = {"command": "rebuild", "more": ("--from-scratch", "--yes")}
+    other = 'name_pattern = "(?P<exposure>[a-z])"'
+    if how == "from scratch":
+        assert files.run(SANTIAGO, **more) == 0
+    else:
+        assert files.run(f"{SANTIAGO}\n{other}") == 0
+    assert arrivals(files) == {"a.fits": "20:00:30", "b.fits": "20:01:00"}
+    assert f"2 arrivals of files were {OLD}" in files.page
+    assert files.run(UTC) == 0
+    assert OLD not in files.page
+
+
 def test_transfer_log_that_is_none(files):
     """Without the wrong log, the files' own times count."""
     (files.folder / "input" / "rsync.log").rename(files.folder / "input" / "wrong.log")

@@ -168,7 +168,8 @@ def test_a_textfile_of_others(tmp_path, capsys):
     settings = make_site(tmp_path, 'prometheus_file = "node.prom"')
     mine = put(tmp_path / "node.prom")
     assert run("-c", settings, *DAYS, now=NOW) == 1
-    assert f"{mine}: observing_monitor did not write it" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"{mine}: observing_monitor did not write it" in error and "remove it, or" in error
     assert mine.read_bytes() == MINE
     mine.unlink()
     assert run("-c", settings, *DAYS, now=NOW) == 0
@@ -275,6 +276,21 @@ def test_a_restored_site_is_still_ours(tmp_path, how):
         assert run(command, "-c", settings, *DAYS, now=NOW) == 0
     assert times(site) == before
     assert json.loads(ledger.read_text())["files"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 5000], ids=["empty", "zeros"])
+def test_blank_files_and_no_list(tmp_path, content):
+    """A power failure may blank pages and the list: no run is locked out."""
+    settings = make_site(tmp_path)
+    assert run("-c", settings, *DAYS, now=NOW) == 0
+    site = tmp_path / "site"
+    before = {name: path.stat().st_size for name in PAGES for path in [site / name]}
+    for name in PAGES:
+        (site / name).write_bytes(content)
+    assert run("-c", settings, *DAYS, now=NOW) == 0
+    after = {name: (site / name).stat().st_size for name in PAGES}
+    names = set(PAGES) - {layout.LEDGER}
+    assert {name: after[name] for name in names} == {name: before[name] for name in names}
 
 
 def test_pages_of_the_prototype(tmp_path, capsys):

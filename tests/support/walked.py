@@ -29,18 +29,29 @@ OTHER_SETTINGS = [
     ("auxTel", "ignore", ["*_000003*"]),
     ("auxTel", "timezone", "America/Santiago"),
     ("auxTel", "stale_after_s", 7200),
+    ("auxTel", "night_rule", "TAI-12h"),
+    ("auxTel", "from", [{"night": NIGHTS[1], "small_bytes": 25_000}]),
     ("camera", "title", "All sky"),
     ("camera", "night_rule", "UTC"),
     ("camera", "small_bytes", 900),
+    ("camera", "ignore", ["*.txt"]),
+    ("camera", "pending_limit_s", 3e9),
+    ("camera", "quiet_warning_s", 600),
     ("weather", "title", "Mast north of the dome"),
+    ("weather", "timezone", "Pacific/Honolulu"),
 ]
 # of a source: stream, number of the source, setting, other value
 OTHER_SOURCE_SETTINGS = [
     ("camera", 0, "skip", ["*.txt"]),
     ("camera", 0, "name_pattern", r"(?P<exposure>sky\d+)"),
+    ("camera", 0, "name_pattern", r"(?P<exposure>sky(\d+)+)(?!x)"),  # not in linear time
+    ("camera", 0, "name", "dome"),
+    ("camera", 0, "optional", True),
     ("weather", 0, "headlines", ["wind"]),
     ("weather", 0, "units", {"wind": "m/s"}),
     ("weather", 0, "aggregate", {"humidity": "max"}),
+    ("weather", 0, "name", "mast"),
+    ("weather", 0, "values", {"wind": "rh", "humidity": "wind"}),
 ]
 OTHER_SITE_SETTINGS = [
     ("title", "Our observatory"),
@@ -64,7 +75,8 @@ class World:
         self.now = later(hours=6)
         self.n_made = 0
         self.changed = {}  # where a setting is -> its other value
-        self.offset_s = 0
+        self.names = {}  # stream -> its other name
+        self.named = set()  # names that a stream had
         for night in NIGHTS:
             make_night(self.input / "auxTel", night, FIRST_COUNTS, now=self.now)
             for _ in range(3):
@@ -95,7 +107,12 @@ class World:
                 streams[way[0]][way[1]] = value
             else:
                 streams[way[0]]["sources"][way[1]][way[2]] = value
+        streams = {self.name_of(stream): table for stream, table in streams.items()}
         return {"observing_monitor": site, "streams": streams}
+
+    def name_of(self, stream):
+        """Return a stream's name in the settings."""
+        return self.names.get(stream, stream)
 
     def _weather_source(self):
         return {
@@ -277,6 +294,19 @@ class World:
         new.replace(path)
         return "replaced the registry"
 
+    def do_other_registry(self):
+        """Replace the registry by one with fewer rows and other ids."""
+        path = self.input / "auxTel/gen2repo/registry.sqlite3"
+        self.do_replace_registry()
+        with sqlite3.connect(path) as registry:
+            rows = [row[0] for row in registry.execute("select id from raw order by id")]
+            left_out = [(row,) for row in rows if self.random.random() < 0.3]
+            registry.executemany("delete from raw where id = ?", left_out)
+            registry.execute("update raw set id = -id")
+            registry.execute("update raw set id = id + ?", (max(rows, default=0) + 1,))
+        registry.close()
+        return f"replaced the registry by one without {len(left_out)} of its rows"
+
     def do_drop_row(self):
         """Remove an image's row from the registry."""
         with gen2.open_registry(self.input / "auxTel/gen2repo", CAMERA) as registry:
@@ -320,6 +350,17 @@ class World:
             return f"{'.'.join(map(str, where))} is as it was"
         self.changed[where] = value
         return f"{'.'.join(map(str, where))} = {value!r}"
+
+    def do_rename_stream(self):
+        """Give a stream another name, or its first one."""
+        stream = self.random.choice(("auxTel", "camera", "weather"))
+        self.named.add(self.name_of(stream))
+        if stream in self.names:
+            del self.names[stream]
+        else:
+            self.names[stream] = f"{stream}_2"
+        self.named.discard(self.name_of(stream))
+        return f"the stream {stream} is now called {self.name_of(stream)}"
 
     def do_wait(self):
         """Let some time pass."""
