@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from observing_monitor.collecting.rows import rows_of
 from observing_monitor.collecting.sources import catch_faults
 from observing_monitor.commands.answer import FAILED, FINE, ODD, Answer, clock, nights_text
-from observing_monitor.judging.left_out import nothing_words
+from observing_monitor.judging.left_out import is_of_rows, nothing_words
 from observing_monitor.model.wording import n_of
 from observing_monitor.readers.patterns import Pattern
 
@@ -81,7 +81,11 @@ def _check_nights(
 def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer:
     """Return what a source's newest night has."""
     tables = {name: getattr(reading, name) for name in TIMES}
-    counts = [f"{len(table):,} {name}" for name, table in tables.items() if table is not None]
+    counts = [
+        n_of(len(table), name.removesuffix("s"))
+        for name, table in tables.items()
+        if table is not None
+    ]
     latest = [
         table[TIMES[name]].max()
         for name, table in tables.items()
@@ -94,11 +98,17 @@ def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer
     if fault := getattr(reading, "fault", ""):
         answer += Answer(FAILED, [fault])
     answer += _odd([*getattr(reading, "without_effect", ()), *_check_ignore(reading.files, stream)])
-    if reading.notes:
-        answer += Answer(ODD, [f"odd: {note[:300]}" for note in reading.notes[:MAX_NOTES]])
-    if len(reading.notes) > MAX_NOTES:
-        answer += Answer(ODD, [f"and {len(reading.notes) - MAX_NOTES:,} more odd things"])
-    return answer
+    return answer + _check_notes(reading)
+
+
+def _check_notes(reading: Any) -> Answer:
+    """Report odd things, except the rows left out that are counted."""
+    is_counted = bool(getattr(reading, "counts", None))
+    notes = [note for note in reading.notes if not (is_counted and is_of_rows(note))]
+    answer = Answer(ODD, [f"odd: {note[:300]}" for note in notes[:MAX_NOTES]])
+    if len(notes) > MAX_NOTES:
+        answer += Answer(ODD, [f"and {len(notes) - MAX_NOTES:,} more odd things"])
+    return answer if notes else Answer(FINE)
 
 
 def _check_ignore(files: Any, stream: Stream) -> list[str]:

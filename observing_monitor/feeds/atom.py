@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor import __version__
 from observing_monitor.feeds.site_status import NightChange, page_address
+from observing_monitor.model.columns import NOTHING_YET
 from observing_monitor.model.digest import running_digest
 from observing_monitor.model.finding import NONE
 from observing_monitor.model.nights import iso_utc
@@ -99,14 +100,14 @@ def _entry(entry: NightChange, feed_id: str, site_url: str) -> list[str]:
     )
     rest = len(entry.findings) - len(findings)
     more = f"<p>and {rest:,} more</p>" if rest > 0 else ""
-    content = f"<p>{_xml(entry.status)}</p>"
-    well = "Nothing yet." if entry.status == NONE else "All is well."
-    content += f"<ul>{items}</ul>{more}" if items else f"<p>{well}</p>"
+    status = NOTHING_YET.label if entry.status == NONE else entry.status
+    well = "" if entry.status == NONE else "<p>All is well.</p>"
+    content = f"<p>{_xml(status)}</p>" + (f"<ul>{items}</ul>{more}" if items else well)
     page = page_address(site_url, entry.href) or entry.href
     return [
         "<entry>",
         f"<id>urn:uuid:{_uuid(f'{feed_id} {entry.stream} {entry.night}')}</id>",
-        f"<title>{_xml(entry.title)}, night {_xml(entry.night)}: {_xml(entry.status)}</title>",
+        f"<title>{_xml(entry.title)}, night {_xml(entry.night)}: {_xml(status)}</title>",
         f"<updated>{_xml(entry.changed_at)}</updated>",
         f'<link rel="alternate" type="text/html" href="{_xml(page)}"/>',
         f'<category term="{_xml(entry.status)}"/>',

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.judging.left_out import is_of_rows
 from observing_monitor.judging.usual import numbers
 from observing_monitor.model.finding import (
     Finding,
@@ -39,10 +40,6 @@ MAX_ROWS = 200
 Change = tuple[str, str] | tuple[str, str, tuple[Row, ...]]
 # end of a finding's text that is no part of its address
 _KNOWN = re.compile(r",(?: [\d,]+ of them| all of them)? known$")
-# end of a note on rows left out, such as "counts.csv lines 3, 7: no night (x,1); left out"
-_ROWS_LEFT_OUT = re.compile(
-    r" \w+ \d+(?:, \d+)*(?: and [\d,]+ more)?: (?!of another night).*; left out$", re.DOTALL
-)
 # findings named in a night's one line
 MAX_NAMED = 8
 
@@ -258,7 +255,7 @@ def check_notes(night: Night) -> Iterable[Finding]:
 
     Notes on rows left out have their own finding, unless another counts these rows.
     """
-    rows = {name: [_is_of_rows(note) for note in notes] for name, notes in night.notes.items()}
+    rows = {name: [is_of_rows(note) for note in notes] for name, notes in night.notes.items()}
     for name in rows:
         if any(rows[name]) and name not in night.counted:
             words = f"{name}: rows left out, listed on the night's page"
@@ -272,11 +269,6 @@ def check_notes(night: Night) -> Iterable[Finding]:
             "#notes",
             ", ".join(name for name, n in counts.items() if n),
         )
-
-
-def _is_of_rows(note: str) -> bool:
-    """True if a note tells of rows left out that are counted, too."""
-    return bool(_ROWS_LEFT_OUT.search(note))
 
 
 def check_settings(night: Night) -> Iterable[Finding]:

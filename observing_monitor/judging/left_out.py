@@ -5,6 +5,7 @@ They concern a source, not a night. The newest night shows them.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from observing_monitor.model.finding import Finding
@@ -17,10 +18,19 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import PlaceRows, SourceRows
 
 
+# end of a note on rows left out, such as "counts.csv lines 3, 7: no night (x,1); left out"
+_ROWS_LEFT_OUT = re.compile(
+    r" \w+ \d+(?:, \d+)*(?: and [\d,]+ more)?: (?!of another night).*; left out$", re.DOTALL
+)
 # of the texts that are quoted
 MAX_QUOTED = 120
 # on the stream's page, which is in the folder of its nights' pages
 PLACE = f"{layout.INDEX_PAGE}#rows"
+
+
+def is_of_rows(note: str) -> bool:
+    """True if a source's note tells of rows left out, which are counted, too."""
+    return bool(_ROWS_LEFT_OUT.search(note))
 
 
 def is_nothing_understood(rows: PlaceRows) -> bool:

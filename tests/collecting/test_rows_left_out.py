@@ -269,6 +269,7 @@ def test_check_shows_rows(site, capsys):
     said = capsys.readouterr().out
     assert "rows: 7 read, 5 understood, 2 left out" in said
     assert "counts.csv line 7: 'time' is 'night 0'" in said
+    assert "odd: " not in said and "of 2021-08-05: 1 metric, the last at" in said
     put(site, *bad(2))
     assert run("check", "-c", site, now=NOW) == 1
     assert "counts.csv: 2 rows, none understood; first: line 2" in capsys.readouterr().out

@@ -218,24 +218,24 @@ def test_check_of_a_store_of_another_version(tmp_path, capsys):
 def test_check_of_a_source_with_much_that_is_odd(tmp_path, capsys):
     """Three odd things of a source are shown, the rest counted."""
     for number in range(5):
-        (tmp_path / f"2020-02-12_{number}.csv").write_text("rh\n40\n1,2\n")
+        rows = "2020-02-12,40\n2020-02-20,1\n2020-02-12,1,2\n"
+        (tmp_path / f"2020-02-12_{number}.csv").write_text(f"day,rh\n{rows}")
     config = tmp_path / "site.toml"
     place = "{night}_*.csv"
     config.write_text(
         '[observing_monitor]\noutput_dir = "site"\n[streams.a]\n[[streams.a.sources]]\n'
         f'type = "table"\npath = "{place}"\nvalues = {{ humidity = "rh" }}\n'
+        'night_column = "day"\n'
     )
     code, told = checked(capsys, "-c", config, now=NOON)
     said = told[f"odd    table at {tmp_path}/{place}"]
-    assert (
-        code == 0
-        and sum(
-            line.startswith("odd: ") and "more cells than the header has" in line for line in said
-        )
-        == 3
-        and "rows: 10 read, 5 understood, 5 left out" in said
-        and said[-1] == "and 2 more odd things"
-    )
+    assert code == 0
+    odd = [line for line in said if line.startswith("odd: ")]
+    assert len(odd) == 3 and "line 3: of another night than 2020-02-12; left out" in odd[0]
+    rows = [line for line in said if line.startswith("left out: ")]
+    assert len(rows) == 3 and "line 4: more cells than the header has" in rows[0]
+    assert "rows: 15 read, 10 understood, 5 left out" in said
+    assert said[-1] == "and 2 more odd things"
     code, told = checked(capsys, "-c", config, now=NOON + datetime.timedelta(days=100))
     words = (
         "nothing of the nights that a run looks at, 2020-05-22 to 2020-05-23; for older "

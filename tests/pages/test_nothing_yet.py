@@ -51,8 +51,10 @@ def test_until_the_first_row(camera, tmp_path):
         rf'<td class="none"><a href="{new}.html" title="([^"]*)"', camera.page("index.html")
     )
     assert calendar[1] == f"{new}: nothing yet"
+    card = (camera.site / "index.html").read_text().partition("Latest night:")[2]
+    assert "nothing yet</span></h3>" in card
     feed = (camera.site / "changes.atom").read_text()
-    assert f"night {new}: none" in feed and '<category term="none"/>' in feed
+    assert f"night {new}: nothing yet" in feed and '<category term="none"/>' in feed
     # the night before is normal, and that ranks higher
     assert camera.status()["status"] == "normal" and camera.status()["latest"]["status"] == "none"
     updated = re.findall(r"<updated>(.*?)</updated>", feed)
@@ -103,6 +105,22 @@ def test_a_night_that_stays_empty(camera):
     all_nights = nights(camera.site / NAME)
     assert all_nights[new_night(camera)]["status"] == "normal"
     assert all_nights[f"{camera.tonight + 2 * DAY}"]["status"] == "none"
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_words_fit_into_the_calendar(camera, browser, width):
+    """The words on a night that has just begun stay in their square."""
+    camera.run(BEGUN)
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto((camera.site / NAME / "index.html").as_uri())
+    over = "cell => cell.scrollWidth - cell.clientWidth"
+    assert page.eval_on_selector(".month td.none", over) <= 0
+    square, words = (
+        page.locator(f".month td.none {part}").bounding_box() for part in ("a", "a > span")
+    )
+    assert words["x"] >= square["x"]
+    assert words["x"] + words["width"] <= square["x"] + square["width"]
+    assert words["y"] + words["height"] <= square["y"] + square["height"]
 
 
 def test_ranks():
