@@ -80,7 +80,9 @@ def named_pattern(setting: str, pattern: str, *groups: str) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"{setting} {pattern!r} is no regular expression: {error}") from error
+        # Python's own words are for programmers
+        where = "" if error.pos is None else f" from character {error.pos + 1} on"
+        raise UsageError(f"{setting} {pattern!r} is no regular expression{where}") from error
     for group in groups:
         if group not in compiled.groupindex:
             raise UsageError(f"{setting} {pattern!r} has no group {group!r}; write (?P<{group}>…)")

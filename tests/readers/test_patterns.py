@@ -107,7 +107,7 @@ def test_ordinary_patterns_are_matched_by_re2(pattern):
 
 def test_wrong_patterns_are_refused():
     """A pattern that is not valid, or lacks a group, is an error of usage."""
-    with pytest.raises(UsageError, match="no regular expression"):
+    with pytest.raises(UsageError, match="no regular expression from character 1 on"):
         Pattern("name_pattern", "(")
     with pytest.raises(UsageError, match="no group 'exposure'"):
         Pattern("raw_pattern", "(?P<detector>x)", "exposure", "detector")
