@@ -49,7 +49,7 @@ RECORDS: dict[str, Callable[[], type]] = {
     **{kind: lambda kind=kind: source_class(kind).Settings for kind in BUILT_IN},
 }
 # tables of the schema whose names are words on the pages, not columns with values
-WORDS = ("LEVELS", "CLASSES")
+WORDS = ("STATUS_WORDS", "CLASSES")
 KINDS = {
     "text": "text",
     "int": "whole number",

@@ -39,6 +39,10 @@ MAX_ROWS = 200
 Change = tuple[str, str] | tuple[str, str, tuple[Row, ...]]
 # end of a finding's text that is no part of its address
 _KNOWN = re.compile(r",(?: [\d,]+ of them| all of them)? known$")
+# end of a note on rows left out, such as "counts.csv lines 3, 7: no night (x,1); left out"
+_ROWS_LEFT_OUT = re.compile(
+    r" \w+ \d+(?:, \d+)*(?: and [\d,]+ more)?: (?!of another night).*; left out$", re.DOTALL
+)
 # findings named in a night's one line
 MAX_NAMED = 8
 
@@ -57,6 +61,8 @@ class Night:
         Source -> numbers of its data that were derived under settings that changed since.
     notes : mapping
         Source -> sentences.
+    counted : frozenset of str
+        Sources whose rows left out are a finding already.
     without_effect : mapping
         Source, or "" for the stream's settings -> sentences about settings without effect.
     has_answered : bool
@@ -90,6 +96,7 @@ class Night:
     summary: Mapping[str, Any]
     silent: Mapping[str, Silent] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    counted: frozenset[str] = frozenset()
     old_settings: Mapping[str, OldData] = field(default_factory=dict)
     without_effect: Mapping[str, Sequence[str]] = field(default_factory=dict)
     has_answered: bool = True
@@ -247,17 +254,29 @@ def check_clocks(night: Night) -> Iterable[Finding]:
 
 
 def check_notes(night: Night) -> Iterable[Finding]:
-    """Check that the sources found nothing odd."""
-    count = sum(min(len(notes), MAX_NOTES) for notes in night.notes.values())
-    if count:
+    """Check that the sources found nothing odd.
+
+    Notes on rows left out have their own finding, unless another counts these rows.
+    """
+    rows = {name: [_is_of_rows(note) for note in notes] for name, notes in night.notes.items()}
+    for name in rows:
+        if any(rows[name]) and name not in night.counted:
+            words = f"{name}: rows left out, listed on the night's page"
+            yield Finding("warning", words, "#notes", name)
+    counts = {name: min(are.count(False), MAX_NOTES) for name, are in rows.items()}
+    if count := sum(counts.values()):
         more = "more than " if any(len(notes) > MAX_NOTES for notes in night.notes.values()) else ""
-        sources = ", ".join(name for name, notes in night.notes.items() if notes)
         yield Finding(
             "warning",
             f"{more}{n_of(count, 'odd thing')} in what was read, listed on the night's page",
             "#notes",
-            sources,
+            ", ".join(name for name, n in counts.items() if n),
         )
+
+
+def _is_of_rows(note: str) -> bool:
+    """True if a note tells of rows left out that are counted, too."""
+    return bool(_ROWS_LEFT_OUT.search(note))
 
 
 def check_settings(night: Night) -> Iterable[Finding]:

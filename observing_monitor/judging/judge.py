@@ -194,6 +194,7 @@ def _night(
         summary,
         silent=row.get("silent") or {},
         notes=row.get("notes") or {},
+        counted=frozenset(finding.source for finding in job.on_rows),
         old_settings=row.get("old_settings") or {},
         without_effect=_without_effect(row, judged, stream.ignore),
         has_answered=bool(row.get("is_told")),

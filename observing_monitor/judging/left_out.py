@@ -35,9 +35,18 @@ def nothing_words(places: Mapping[str, PlaceRows]) -> str:
     if not odd:
         return ""
     n_read, _, examples = places[odd[0]]
-    first = f"; first: {_quoted(*examples[0])}" if examples else ""
+    first = f"; first: {_quoted(*_below(odd[0], *examples[0]))}" if examples else ""
     more = f" (and {n_of(len(odd) - 1, 'more such place')})" if len(odd) > 1 else ""
     return f"{odd[0]}: {n_of(n_read, 'row')}, none understood{first}{more}"
+
+
+def _below(place: str, where: str, reason: str) -> tuple[str, str]:
+    """Return where a row is below its place, and why it was left out.
+
+    A long path twice would leave no room for the reason.
+    """
+    folder = place.partition(", night ")[0].rstrip("/") + "/"
+    return where.removeprefix(folder), reason
 
 
 def n_some(rows: SourceRows) -> int:

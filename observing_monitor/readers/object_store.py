@@ -273,6 +273,8 @@ class Objects:
                 skip_instance_cache=True,
                 use_listings_cache=False,
             )
+            if scheme == "s3":
+                self._fs.retries = ROUNDS
         return self._fs
 
     @contextlib.contextmanager
@@ -288,6 +290,11 @@ class Objects:
             raise self.error(f"{self.path(name)}: {words}") from None
 
 
+# S3: s3fs asks botocore again, which asks the store again. A store that hangs is given up after
+# ROUNDS * TRIES * ANSWER_S, three minutes.
+ANSWER_S, TRIES, ROUNDS = 30, 3, 2
+
+
 def _options(scheme: str, storage: Storage) -> dict[str, Any]:
     """Return the arguments for fsspec's file system of a scheme."""
     if scheme != "s3":
@@ -300,8 +307,8 @@ def _options(scheme: str, storage: Storage) -> dict[str, Any]:
         # many stores do not know the checksums that Amazon's has had since 2025
         "config_kwargs": {
             "connect_timeout": 5,
-            "read_timeout": 60,
-            "retries": {"mode": "standard", "total_max_attempts": 3},
+            "read_timeout": ANSWER_S,
+            "retries": {"mode": "standard", "total_max_attempts": TRIES},
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
         },

@@ -267,7 +267,8 @@ class Database:
 
         Secrets are replaced by `…`.
         """
-        cause = getattr(error, "orig", None)
+        is_of_sqlite = isinstance(error, sqlite3.Error)
+        cause = error if is_of_sqlite else getattr(error, "orig", None)
         if isinstance(cause, sqlite3.Error):
             words = sqlite_words(cause)
         elif cause is not None:

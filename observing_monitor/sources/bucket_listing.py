@@ -8,6 +8,7 @@ exposure.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import Finding, ListedFinding, Row, plain
 from observing_monitor.model.nights import NID_ZERO
 from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
@@ -63,6 +64,8 @@ NAME = (
     r")\.avro$"
 )
 MAX_SHOWN = 120
+# of a finding
+MAX_ROWS = 200
 
 
 class Listed(NamedTuple):
@@ -141,7 +144,8 @@ class BucketListing(Telling):
         twice = tables.metrics.loc[is_total, "value"].max()
         if twice > 0:
             words = "1 file's alert is" if twice == 1 else f"{twice:,.0f} files' alerts are"
-            found.append(Finding("normal", f"{words} in the bucket twice", "#metrics"))
+            words = f"{words} in the bucket twice"
+            found.append(_with_files(Finding("normal", words, "#metrics"), tables.files))
         return found
 
     def __init__(self, settings: BucketListing.Settings, asked: Asked) -> None:
@@ -267,6 +271,22 @@ def exposed_at(candid: Series[Any]) -> Series[Any]:
         .dt.round("ms")
         .astype(columns.DTYPES["instant"])
     )
+
+
+def _with_files(found: Finding, files: DataFrame) -> Finding:
+    """Return a finding with the files whose alert another file has, too."""
+    named = files["file_id"].str.extract(NAME)
+    alerts = named["candid2"].fillna(named["candid3"]).dropna()
+    first = files["file_id"].groupby(alerts).first()
+    again = alerts[alerts.duplicated()]
+    named_again = zip(files["file_id"][again.index], again, strict=True)
+    rows = tuple(
+        Row(str(file_id), f"the same alert as {first[candid]}")
+        for file_id, candid in itertools.islice(named_again, MAX_ROWS)
+    )
+    if not rows:
+        return found
+    return ListedFinding(**plain(found), label="stored twice", rows=rows, n_rows=len(again))
 
 
 def _alerts(path: str | None, roots: list[str] | None = None, limits: Limits = LIMITS) -> Listed:

@@ -252,9 +252,9 @@ def unmatched_file(stream: str, night: Night, table: str) -> str:
     return table_file(stream, night, f"{_UNMATCHED}{table}")
 
 
-def damaged_file(path: str) -> str:
+def damaged_file(path: str, number: int = 1) -> str:
     """Return the path under which a damaged table is kept."""
-    return f"{path}.damaged"
+    return f"{path}.damaged" if number == 1 else f"{path}.damaged-{number}"
 
 
 def table_of_file(name: str) -> str:

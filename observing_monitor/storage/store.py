@@ -179,11 +179,18 @@ class Store:
             try:
                 loaded.append(self._load_table(path, described))
             except StoreError as error:
-                damaged = layout.damaged_file(path)
+                damaged = self._free_name(path)
                 self.output.rename(path, damaged)
                 faults.append(f"{error}; set aside as {damaged.rpartition('/')[2]}")
                 loaded.append(frames.empty(described))
         return Tables(*loaded), faults
+
+    def _free_name(self, path: str) -> str:
+        """Return a name for a damaged table; earlier ones stay."""
+        number = 1
+        while self.output.exists(layout.damaged_file(path, number)):
+            number += 1
+        return layout.damaged_file(path, number)
 
     def save(self, night: datetime.date, tables: Tables) -> tuple[str, dict[str, int]]:
         """Write a night's tables, unless they are unchanged.

@@ -58,10 +58,18 @@ def streams(folder):
 
 
 def numbers(folder, *without):
-    """Return the nights in each nights.json, apart from sentences."""
+    """Return the nights in each nights.json, apart from sentences.
+
+    A night without anything yet was normal in 0.1.
+    """
+    normal = {"none": "normal"}
     return {
         stream: [
-            {name: value for name, value in night.items() if name not in (*WORDS, *without)}
+            {
+                name: normal.get(value, value) if name == "status" else value
+                for name, value in night.items()
+                if name not in (*WORDS, *without)
+            }
             for night in json.loads((folder / "site" / stream / "nights.json").read_text())[
                 "nights"
             ]

@@ -125,7 +125,7 @@ def test_rows_left_out_recover(site, capsys):
     run("-c", site, now=NOW)
     put(site, *good(6))
     run("-c", site, now=NOW + datetime.timedelta(minutes=5))
-    assert nights(site.parent / "site/s")["2021-09-20"]["status"] == "normal"
+    assert nights(site.parent / "site/s")["2021-09-20"]["status"] == "none"
     assert source(site)["rows"]["left_out_since"] is None
     capsys.readouterr()
     put(site, *good(6), *bad(1))
@@ -155,7 +155,7 @@ def test_nothing_understood_is_an_error(site, capsys):
     assert words in Reader((site.parent / "site/s/2021-09-20.html").read_text()).words
     put(site, *good(5, first=datetime.date(2021, 9, 16)))
     assert run("-c", site, now=NOW + DAY) == 0
-    assert nights(site.parent / "site/s")["2021-09-21"]["status"] == "normal"
+    assert nights(site.parent / "site/s")["2021-09-21"]["status"] == "none"
 
 
 def test_one_of_several_files_is_not_understood(site, capsys):
@@ -218,8 +218,27 @@ def test_known_issue_silences(site):
     (site.parent / "known.yaml").write_text(known)
     assert run("-c", site, now=NOW) == 0
     tonight = nights(site.parent / "site/s")["2021-09-20"]
-    assert (tonight["status"], tonight["info"]) == ("normal", "")
+    assert (tonight["status"], tonight["info"]) == ("none", "")
     assert tonight["acknowledged"].endswith("known: old lines")
+
+
+def test_left_out_rows_of_tonight_are_one_finding(site):
+    """Rows left out are one warning, which one known issue silences."""
+    put(site, (NOW.strftime("%FT05:00:00"), 1), *bad(2))
+    run("-c", site, now=NOW)
+    assert nights(site.parent / "site/s")["2021-09-20"]["info"] == (
+        f"table: 2 rows left out since 2021-09-20 12:00 UTC; "
+        f"first: {site.parent}/counts.csv line 3, 'time' is 'night 0'"
+    )
+    run("-c", site, now=NOW + DAY)
+    night = nights(site.parent / "site/s")["2021-09-20"]
+    assert night["info"] == "table: rows left out, listed on the night's page"
+    (site.parent / "known.yaml").write_text(
+        "- night: since 2021-09-01\n  pattern: 'table: * left out'\n  reason: old station\n"
+    )
+    run("-c", site, now=NOW + DAY)
+    told = nights(site.parent / "site/s")
+    assert [told[f"2021-09-{day}"]["status"] for day in (20, 21)] == ["normal", "none"]
 
 
 def test_damaged_index_loses_no_count(site):

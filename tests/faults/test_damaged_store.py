@@ -119,6 +119,6 @@ def test_a_damaged_table_costs_only_itself(tmp_path, capfd):
     (tmp_path / "input" / "status_1137.json").unlink()  # no source has the metrics any more
     assert run(*given, now=NOW) == 1
     error = capfd.readouterr().err
-    assert "ingests.parquet: can't be read" in error
+    assert "ingests.parquet: can't be read: it is cut or damaged" in error
     assert "set aside as ingests.parquet.damaged" in error and "Traceback" not in error
     assert (folder / "metrics.parquet").read_bytes() == metrics

@@ -156,7 +156,7 @@ def test_places_that_are_not_there(tmp_path, mariadb):
     Metrics(deep, create=True).add({"a": 1}, NID)
     assert Metrics(tmp_path / "new").read(NID) == Metrics(deep).read(NID) == {"a": 1}
     for url in (mariadb.create("empty"), f"sqlite:///{tmp_path}/none.db"):
-        with pytest.raises(OutputError, match="create=True|unable to open"):
+        with pytest.raises(OutputError, match="create=True|cannot be opened"):
             Metrics(url).add({"a": 1}, NID)
     assert (
         not (tmp_path / "none.db").exists()

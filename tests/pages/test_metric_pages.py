@@ -107,9 +107,13 @@ def test_images_are_files(site, tmp_path):
     content = image.read_bytes()
     assert content.startswith(b"\x89PNG")
     image.unlink()
-    (folder / "stale.png").write_bytes(content)
+    stale, foreign = folder / "drvs1-0123456789.png", folder / "holiday.png"
+    stale.write_bytes(content)  # named as one of ours
+    foreign.write_bytes(content)
     run("publish", "-c", site.parent / "site.toml", "--jobs", "1", now=NOW)
-    assert image.read_bytes() == content and not (folder / "stale.png").exists()
+    assert image.read_bytes() == content and not stale.exists()
+    assert foreign.exists(), "it is not ours"
+    foreign.unlink()
 
 
 def test_stages(site):

@@ -1,13 +1,16 @@
 """Listings of an alert broker's bucket."""
 
 import datetime
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from broker_nights import BUCKET, SEPTEMBER, THREE_FORMS, asked, listed, metric
 
 from observing_monitor.errors import SourceError
+from observing_monitor.model.finding import Row
 from observing_monitor.model.nights import NightRule
+from observing_monitor.model.reading import Tables
 from observing_monitor.sources.bucket_listing import BucketListing, exposed_at
 
 
@@ -68,6 +71,15 @@ def test_long_listing_and_twice(write):
     assert (
         row["size_bytes"] == 651
         and row["transferred_at"].isoformat() == "2021-09-01T05:23:01+00:00"
+    )
+    tables = replace(Tables.empty(), files=reading.files, metrics=reading.metrics)
+    (found,) = BucketListing.check(SEPTEMBER, tables, BucketListing.Settings(path="listing"))
+    assert found.text == "2 files' alerts are in the bucket twice"
+    assert found.n_rows == 1 and found.rows == (
+        Row(
+            "ztf_20210901_programid1/ZTF18aamyaaj/1704217901015015001.avro",
+            "the same alert as ZTF18aamyaaj.1704217901015015001.ztf_20210901_programid1.avro",
+        ),
     )
 
 

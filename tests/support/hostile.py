@@ -9,7 +9,7 @@ from small_inputs import NIGHT, NOW
 
 from observing_monitor.collecting.looks import NightTask
 from observing_monitor.collecting.night import collect_night
-from observing_monitor.collecting.sources import make_sources
+from observing_monitor.collecting.sources import AskOptions, timed_sources
 from observing_monitor.errors import SourceError
 from observing_monitor.pages import publish_night
 from observing_monitor.pages.frame import make_site
@@ -91,7 +91,7 @@ def one_night(stream, folder, night=NIGHT, now=NOW):
     """
     output = Output(folder)
     output.make()
-    sources = make_sources(stream, now)
+    sources = timed_sources(stream, AskOptions(now))
     for source in sources:
         with contextlib.suppress(SourceError):
             source.nights()
