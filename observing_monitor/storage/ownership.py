@@ -28,6 +28,8 @@ _WAYS = (
     "choose another output_dir, or see with `observing_monitor adopt` and the same options "
     "which files it would take over"
 )
+# Bytes of a file that is read to compare it. Lists of a million files are smaller.
+MOST_READ = 1_000_000_000
 
 
 class Ownership:
@@ -201,16 +203,19 @@ class Ownership:
         if self._is_marked(relative) or self._is_of_prototype(relative):
             return True
         if entry is None:
-            return self._is_blank(relative)
+            return self._is_blank(relative, state)
+        if _has_other_size(entry.state, state):
+            return self._is_blank(relative, state)
         data = self.read(relative) or b""
         return not data.strip(b"\0") or digest_of(data) == entry.digest
 
-    def _is_blank(self, relative: str) -> bool:
+    def _is_blank(self, relative: str, state: str) -> bool:
         """True if a file is empty or all zeros.
 
         A power failure leaves such files, and the list as well. Nothing in them can be lost.
         """
-        if any(end.strip(b"\0") for end in self._ends(relative)):
+        is_huge = _size_of(state) > MOST_READ
+        if is_huge or any(end.strip(b"\0") for end in self._ends(relative)):
             return False
         return not (self.read(relative) or b"").strip(b"\0")
 
@@ -265,6 +270,10 @@ class Ownership:
                 return False
             if self._is_same_state(entry.state, state):
                 return True
+            if _has_other_size(entry.state, state):
+                return False
+        if _size_of(state) > MOST_READ:
+            return False
         from observing_monitor.storage import marks
 
         data = self.read(relative) or b""
@@ -290,6 +299,16 @@ class Ownership:
         names = (self._listed_name(beginning)[0] for beginning in beginnings)
         made._ledger = self.ledger.part({*names, *beginnings})
         return made
+
+
+def _size_of(state: str) -> int:
+    """Return the size that a state begins with."""
+    size = state.partition("-")[0]
+    return int(size) if size.isdecimal() else 0
+
+
+def _has_other_size(listed: str, state: str) -> bool:
+    return bool(listed) and _size_of(listed) != _size_of(state)
 
 
 def digest_of(data: bytes) -> str:

@@ -11,6 +11,7 @@ import pytest
 from gen2tree import later, make_night
 from one_stream import arguments
 from running import run, start, times
+from support.measured import measured
 
 from observing_monitor.storage import layout
 from observing_monitor.storage.output import Output
@@ -291,6 +292,21 @@ def test_blank_files_and_no_list(tmp_path, content):
     after = {name: (site / name).stat().st_size for name in PAGES}
     names = set(PAGES) - {layout.LEDGER}
     assert {name: after[name] for name in names} == {name: before[name] for name in names}
+
+
+@pytest.mark.parametrize("is_listed", [True, False], ids=["listed", "not listed"])
+def test_a_huge_page(tmp_path, is_listed):
+    """A page that grew to many GB is not read into memory."""
+    settings = make_site(tmp_path)
+    assert run("-c", settings, *DAYS, now=NOW) == 0
+    page = tmp_path / "site" / "cam" / f"{NIGHT}.html"
+    size = page.stat().st_size
+    os.truncate(page, 20_000_000_000)  # a hole, which takes no room
+    if not is_listed:
+        (tmp_path / "site" / layout.LEDGER).unlink()
+    done = measured(tmp_path, "-c", settings, *DAYS, now=NOW.isoformat())
+    assert done.code == 0 and done.n_bytes < 1_000_000_000
+    assert page.stat().st_size == size
 
 
 def test_pages_of_the_prototype(tmp_path, capsys):

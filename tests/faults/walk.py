@@ -133,7 +133,7 @@ class Walk:
         return "run: other output"
 
     def do_prune(self):
-        """Prune pages of the first nights, or the tables of one."""
+        """Prune pages or tables, or make pruned pages again."""
         kind = self.random.choice(("pages", "pages", "pages again", "previews", "tables"))
         night = NIGHTS[0] if kind == "tables" else self.random.choice(NIGHTS[:2])
         if kind == "pages again":
