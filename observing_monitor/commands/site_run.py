@@ -277,8 +277,9 @@ class SiteRun:
         self.n_changed += sum(outcome.is_changed for outcome in outcomes)
         if n_pruned := sum(outcome.is_pruned for outcome in outcomes):
             level = logging.WARNING if self.is_of_history else logging.INFO
-            words = "%s: %d nights stay as they are, with their pages: their tables were pruned"
-            log.log(level, words, stream.name, n_pruned)
+            words = "%s: %s, with their pages: their tables were pruned"
+            stay = "night stays as it is" if n_pruned == 1 else "nights stay as they are"
+            log.log(level, words, stream.name, f"{n_pruned:,} {stay}")
 
     def _note_rows(self, stream: Stream, collector: StreamCollector) -> None:
         """Note what sources have not understood, or have begun to leave out."""
