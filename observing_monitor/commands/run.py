@@ -113,6 +113,8 @@ def _listing(output: Output) -> Iterator[None]:
     """Write the list of our files at the end."""
     try:
         yield
+    except OutputError:  # a store that hangs would be waited for once more
+        raise
     except BaseException:
         with contextlib.suppress(OutputError):
             output.write_ledger()

@@ -78,21 +78,28 @@ CASES = [
 SERVER = "its tests have the server that it needs"
 ALIKE = "`table` and `sql` map columns alike, and one of them is swept"
 OF_ERRORS = "another value is an error with this input"
+NOTHING_MISSING = "no value of the input means nothing; the source's own tests have some"
 NOT_SWEPT = {
+    "files": {"transfer_log_prefix": "the log's paths fit without; test_rsync_logs.py has others"},
     "objects": dict.fromkeys(("skip", "name_pattern", "storage"), SERVER),
     "fitsstorage": dict.fromkeys(("zone", "files", "stuck_after_s"), SERVER),
     "gen2": {"query_links": "finds the same links in this input"},
     "gen3": {"instrument": OF_ERRORS},
     "lasair": {"table": OF_ERRORS},
     "lwa": {"max_image_bytes": "the input has no images"},
-    "broker_counts": dict.fromkeys(("night_column", "separator", "comment"), OF_ERRORS),
+    "broker_counts": {
+        **dict.fromkeys(("night_column", "separator", "comment"), OF_ERRORS),
+        "missing": NOTHING_MISSING,
+    },
     "table": {
         **dict.fromkeys(("statuses", "columns"), ALIKE),
         **dict.fromkeys(("format", "separator", "comment", "records"), OF_ERRORS),
+        "missing": NOTHING_MISSING,
         **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
     },
     "sql": {
         **dict.fromkeys(("values", "units"), ALIKE),
+        "missing": NOTHING_MISSING,
         **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
     },
 }
