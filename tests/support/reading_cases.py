@@ -80,7 +80,7 @@ ALIKE = "`table` and `sql` map columns alike, and one of them is swept"
 OF_ERRORS = "another value is an error with this input"
 NOTHING_MISSING = "no value of the input means nothing; the source's own tests have some"
 NOT_SWEPT = {
-    "files": {"transfer_log_prefix": "the log's paths fit without; test_rsync_log_forms.py has others"},
+    "files": {"transfer_log_prefix": "test_rsync_log_forms.py has logs that need it"},
     "objects": dict.fromkeys(("skip", "name_pattern", "storage"), SERVER),
     "fitsstorage": dict.fromkeys(("zone", "files", "stuck_after_s"), SERVER),
     "gen2": {"query_links": "finds the same links in this input"},
