@@ -14,8 +14,6 @@ from support.sweep_cases import (
     OBSERVATORIES,
     OTHER_CHANGES,
     READING,
-    STALE,
-    STALE_AFTER_CHANGING_BACK,
     SWEPT,
 )
 
@@ -70,22 +68,10 @@ def workshop(tmp_path_factory):
     return Workshop(tmp_path_factory.mktemp("sweep"))
 
 
-def _cases(stale):
-    """Return a parameter per case; those in `stale` are known to fail."""
-    assert set(stale) <= {case.id for case in CASES}
-    return [
-        pytest.param(
-            number,
-            id=case.id,
-            marks=[pytest.mark.xfail(strict=True, reason=stale[case.id])]
-            if case.id in stale
-            else [],
-        )
-        for number, case in enumerate(CASES)
-    ]
+EVERY_CASE = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.id for case in CASES])
 
 
-@pytest.mark.parametrize("number", _cases(STALE))
+@EVERY_CASE
 def test_a_changed_setting(workshop, number):
     """A change gives the site that is published from scratch with it."""
     case = CASES[number]
@@ -95,7 +81,7 @@ def test_a_changed_setting(workshop, number):
     assert_same(site_of(workshop.after_change(number) / "site"), fresh, case.leftovers)
 
 
-@pytest.mark.parametrize("number", _cases(STALE_AFTER_CHANGING_BACK))
+@EVERY_CASE
 def test_a_setting_changed_back(workshop, number):
     """A setting that is changed and changed back leaves no trace."""
     case = CASES[number]

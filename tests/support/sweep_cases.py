@@ -405,7 +405,3 @@ OTHER_CHANGES = [
     Case("other", "a stream less", "camera", {"streams.weather": DROP}, leftovers="weather/*"),
     Case("other", "a source more", "camera", {"streams.camera.sources": _MORE}),
 ]
-
-# Cases in which pages stay as they were, by their ids, and why.
-STALE = {}
-STALE_AFTER_CHANGING_BACK = {}
