@@ -2,7 +2,7 @@
 
 Instants are aware, in UTC and kept to the microsecond. Names carry units: `_at` an instant,
 `_s` seconds, `_bytes` bytes, `n_` a count. The kind says how a column is held in memory, in
-Parquet and on a page.
+Parquet and on a page. A `bool` is never null; a `flag` may be. `bool` is never null, `flag` may be.
 
 History of the schema. `SCHEMA_VERSION` is in the footer of every table and in every index.
 
@@ -51,6 +51,7 @@ DTYPES: dict[str, Any] = {
     "int": "Int64",
     "float": "float64",
     "bool": "bool",
+    "flag": "boolean",
     "instant": "datetime64[us, UTC]",
 }
 
@@ -125,7 +126,63 @@ METRICS = (
     Column("text", "text", "The value if it is not a number", "Text"),
     Column("unit", "text", "Unit of the value", "Unit"),
     Column("source", "text", "Source that reported it", "Source"),
+    Column("exposure", "text", "Exposure that the value belongs to", "Exposure"),
 )
+
+# A row is an exposure: one readout of an instrument. Sorted by started_at, exposure, instrument;
+# `exposure` is unique per instrument.
+EXPOSURES = (
+    Column("exposure", "text", "Identifier of the exposure, unique per instrument", "Exposure"),
+    Column("obsid", "text", "Name of the observation, such as AT_O_20200212_000022", "Obsid"),
+    Column("seq_num", "int", "Number of the exposure in its night, from 1", "Seq."),
+    Column("instrument", "text", "Instrument that took it", "Instrument"),
+    Column("started_at", "instant", "When the exposure started", "Started"),
+    Column(
+        "ended_at",
+        "instant",
+        "When the exposure ended; by default, the start and the exposure time",
+        "Ended",
+    ),
+    Column("exposure_time_s", "float", "Time that the shutter was open", "Exp. time"),
+    Column("dark_time_s", "float", "Time in which dark current was collected", "Dark time"),
+    Column(
+        "observation_type",
+        "text",
+        "bias, dark, flat, arc, science, acquisition, focus, test or other",
+        "Type",
+    ),
+    Column("observation_type_original", "text", "Type as its source has it", "Original type"),
+    Column("observation_reason", "text", "Why it was taken", "Reason"),
+    Column("target", "text", "What was observed", "Target"),
+    Column("program", "text", "Program that it belongs to", "Program"),
+    Column("physical_filter", "text", "Filter, by the name of the instrument", "Filter"),
+    Column("band", "text", "Band of the filter, such as r", "Band"),
+    Column("ra_deg", "float", "Right ascension (ICRS), degrees", "RA"),
+    Column("dec_deg", "float", "Declination (ICRS), degrees", "Dec."),
+    Column("altitude_deg", "float", "Height above the horizon, degrees", "Altitude"),
+    Column("azimuth_deg", "float", "Azimuth from north through east, degrees", "Azimuth"),
+    Column("airmass", "float", "Airmass", "Airmass"),
+    Column("rotation_deg", "float", "Angle of the field on the sky, degrees", "Rotation"),
+    Column("can_see_sky", "flag", "True if light of the sky could reach the detector", "Sky"),
+    Column("group", "text", "Group of exposures that belong together", "Group"),
+    Column("observer", "text", "Who observed", "Observer"),
+    Column("comment", "text", "Comment of the source", "Comment"),
+    Column("released_at", "instant", "When its data become public", "Released"),
+    Column("source", "text", "Sources that reported it, separated by blanks", "Source"),
+)
+
+# What `observation_type` may be, and its meaning.
+OBSERVATION_TYPES = {
+    "bias": "readout without an exposure",
+    "dark": "exposure with the shutter closed",
+    "flat": "exposure of a lamp, a screen or the twilight sky",
+    "arc": "exposure of a lamp with known wavelengths",
+    "science": "exposure of the sky for a program",
+    "acquisition": "exposure to point the telescope",
+    "focus": "exposure to focus the telescope",
+    "test": "exposure to test something",
+    "other": "any other type, or none that is known",
+}
 
 TABLES = {"files": FILES, "ingests": INGESTS, "metrics": METRICS}
 
@@ -279,7 +336,7 @@ FILE_LIST = (
     Column("exposure", "text", "Identifier of the exposure", "Exposure"),
     Column("obsid", "text", "Name of the observation, such as AT_O_20200212_000022", "Obsid"),
 )
-EXPOSURES = (
+EXPOSURE_FILES = (
     Column(
         "name",
         "text",

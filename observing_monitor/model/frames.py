@@ -68,6 +68,8 @@ def _default(kind: str, n: int) -> Series[Any]:
         return pd.Series(pd.arrays.IntegerArray(np.ones(n, "int64"), np.ones(n, bool)))
     if kind == "instant":
         return pd.Series(np.full(n, "NaT", "datetime64[us]")).dt.tz_localize("UTC")
+    if kind == "flag":
+        return pd.Series(pd.arrays.BooleanArray(np.ones(n, bool), np.ones(n, bool)))
     return pd.Series(np.ones(n, bool) if kind == "bool" else np.full(n, np.nan))
 
 

@@ -109,6 +109,9 @@ class Reading:
         Place, such as a path -> its rows that were read and left out. A place that holds several
         nights has the same counts in the reading of each; they are counted once. None if the
         source does not count.
+    exposures : DataFrame or None
+        Columns `columns.EXPOSURES`; `source` may be left out. None if the source has none. A
+        report of one source; `tables.observed.join_exposures` joins those of all sources.
     fault : str
         What could not be read of the night, though the rest was: a fault of the source. The
         tables are merged all the same.
@@ -132,15 +135,26 @@ class Reading:
     counts: Mapping[str, Counts] | None = None
     without_effect: list[str] = field(default_factory=list)
     fault: str = ""
+    exposures: DataFrame | None = None
+
+
+def _no_exposures() -> DataFrame:
+    return frames.empty(columns.EXPOSURES)
 
 
 @dataclass
 class Tables:
-    """The three tables of one night, with the columns of `columns.TABLES`."""
+    """The tables of one night, with the columns of `columns.TABLES`.
+
+    `reports` are the exposures as each source has them, with one source per row; `exposures`
+    are made of these, one row per exposure.
+    """
 
     files: DataFrame
     ingests: DataFrame
     metrics: DataFrame
+    exposures: DataFrame = field(default_factory=_no_exposures)
+    reports: DataFrame = field(default_factory=_no_exposures)
 
     @classmethod
     def empty(cls) -> Tables:

@@ -72,7 +72,7 @@ _GLOSSARY = (
     ),
     ("delay", "Delays", "", columns.DELAYS),
     ("file", "Files", "", columns.FILE_LIST),
-    ("exposure", "Exposures", "", columns.EXPOSURES),
+    ("exposure", "Exposures", "", columns.EXPOSURE_FILES),
     ("stage", "Stages", "The last attempt on a file counts.", columns.STAGES),
     ("queue", "Queues", "", columns.QUEUES),
     ("attempt", "Outcomes of an attempt", "", _OUTCOMES),

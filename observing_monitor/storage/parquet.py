@@ -37,6 +37,7 @@ def _arrow_types() -> dict[str, DataType]:
         "int": pa.int64(),
         "float": pa.float64(),
         "bool": pa.bool_(),
+        "flag": pa.bool_(),
         "instant": pa.timestamp("us", "UTC"),
     }
 
