@@ -17,6 +17,7 @@ from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfN
 from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, sources_table
 from observing_monitor.pages.night_listed import listed_rows
+from observing_monitor.pages.night_observed import observed_parts
 from observing_monitor.pages.night_parts import (
     odd_nodes,
     shown_failures,
@@ -118,6 +119,7 @@ class NightPages:
             previews_note=previews_note,
             listed=[rows for rows in listed if _is_fault(rows)],
             remarked=[rows for rows in listed if not _is_fault(rows)],
+            **observed_parts(self.night),
         )
         return without_dead_ends(page)
 
@@ -269,6 +271,9 @@ def _anchors(page: NightPage) -> Collection[str]:
         "#images": page.images,
         "#previews": page.previews,
         "#exposures": page.exposed,
+        "#timeline": page.timeline,
+        "#use": page.use,
+        "#sky-map": page.sky_map,
         "#charts": page.charts,
     }
     return {

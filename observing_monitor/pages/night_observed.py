@@ -1,0 +1,38 @@
+"""Parts of a night's page about its exposures: use, timeline, sky map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from observing_monitor.judging.night_use import night_use
+
+if TYPE_CHECKING:
+    from observing_monitor.charts.timeline import Metric
+    from observing_monitor.pages.night_job import JudgedNight
+
+
+def observed_parts(night: JudgedNight) -> dict[str, Any]:
+    """Return members of `NightPage` about exposures; none if no exposure is known."""
+    job, exposures = night.job, night.tables.exposures
+    use = night_use(job, night.tables)
+    if use is None:
+        return {}
+    from observing_monitor.charts.sky_map import sky_map
+    from observing_monitor.charts.timeline import Place, timeline
+    from observing_monitor.pages.night_use import night_used
+
+    stream = job.stream
+    place = Place(stream.position, stream.timezone)
+    return {
+        "use": night_used(use, stream, job.night.isoformat()),
+        "timeline": timeline(exposures, use, stream.rule.bounds(job.night), place, _series(night)),
+        "sky_map": sky_map(exposures, stream.position),
+    }
+
+
+def _series(night: JudgedNight) -> list[Metric]:
+    """Return the metrics that the setting `timeline` names."""
+    from observing_monitor.charts.timeline import Metric
+
+    metrics = night.tables.metrics
+    return [Metric(name, metrics[metrics["name"] == name]) for name in night.job.stream.timeline]
