@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.judging.night_use import night_use
+from observing_monitor.pages.other_streams import metrics_of, split_name
 
 if TYPE_CHECKING:
     from observing_monitor.charts.timeline import Metric
@@ -34,5 +35,13 @@ def _series(night: JudgedNight) -> list[Metric]:
     """Return the metrics that the setting `timeline` names."""
     from observing_monitor.charts.timeline import Metric
 
-    metrics = night.tables.metrics
-    return [Metric(name, metrics[metrics["name"] == name]) for name in night.job.stream.timeline]
+    job, made = night.job, []
+    for name in job.stream.timeline:
+        stream, metric = split_name(name, job.site)
+        metrics = (
+            metrics_of(job.site.output, stream, job.of_others) if stream else night.tables.metrics
+        )
+        # no stored night of the other stream: there is no value
+        found = night.tables.metrics[:0] if metrics is None else metrics
+        made.append(Metric(name, found[found["name"] == metric]))
+    return made
