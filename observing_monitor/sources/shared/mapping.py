@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from observing_monitor.sources.shared.mapped import Mapped
 
 
-# our columns that name the file, metric or exposure of a row; the first that the settings map counts
+# our columns that name a row's file, metric or exposure; the first that the settings map counts
 NAMED_BY = {
     "files": ("file_id", "path", "name"),
     "ingests": ("path", "names"),

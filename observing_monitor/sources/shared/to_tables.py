@@ -19,6 +19,7 @@ from observing_monitor.sources.shared.cells import (
 from observing_monitor.sources.shared.mapped import EXPOSURE_NAMES
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable, Mapping
     from typing import Any
 
@@ -36,7 +37,7 @@ NO_WORDS = ("", "0", "0.0", "f", "false", "n", "no")
 YES_WORDS = ("1", "1.0", "t", "true", "y", "yes")
 
 
-def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
+def to_reading(night_rows: list[Rows], settings: Mapped, night: datetime.date) -> Reading:
     """Return the Reading of one night from its rows.
 
     Parameters
@@ -45,11 +46,13 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
         One per file or query, all of this night.
     settings : Mapped
         The mapping.
+    night : date
+        The night.
     """
     import pandas as pd
 
     if settings.feeds == "exposures":
-        return _exposures_reading(night_rows, settings)
+        return _exposures_reading(night_rows, settings, night)
     make, described = {
         "files": (_files, columns.FILES),
         "ingests": (_attempts, columns.ATTEMPTS),
@@ -68,7 +71,7 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
     return reading
 
 
-def _exposures_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
+def _exposures_reading(night_rows: list[Rows], settings: Mapped, night: datetime.date) -> Reading:
     """Return the Reading of rows that are exposures, with their numbers."""
     import pandas as pd
 
@@ -78,7 +81,7 @@ def _exposures_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
         if rows.rows:
             say = Notes(rows.place, rows.word, rows.numbers, notes)
             table = _frame(rows)
-            made = _exposures(table, settings, say)
+            made = _exposures(table, settings, say, night)
             exposures.append(made)
             metrics.append(_measures(table.loc[made.index], made, settings, say))
     return Reading(
@@ -95,7 +98,7 @@ def _exposures_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
 def _joined(metrics: list[DataFrame]) -> DataFrame:
     import pandas as pd
 
-    joined = pd.concat(metrics, ignore_index=True) if metrics else {}
+    joined = pd.concat(metrics, ignore_index=True) if metrics else pd.DataFrame()
     return frames.frame(columns.METRICS, joined)
 
 
@@ -150,8 +153,8 @@ def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) 
         return ~to_text(values).fillna("true").str.lower().isin(NO_WORDS)
     if column.kind == "flag":
         words = to_text(values).str.strip().str.lower()
-        made = words.isin(YES_WORDS).astype("boolean")
-        return made.where(words.isin(YES_WORDS) | (words.isin(NO_WORDS) & (words != "")))
+        flags = words.isin(YES_WORDS).astype("boolean")
+        return flags.where(words.isin(YES_WORDS) | (words.isin(NO_WORDS) & (words != "")))
     if column.kind == "text":
         return to_text(values).where(~is_blank(values))
     made, odd = to_numbers(values)
@@ -216,7 +219,7 @@ def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     return frames.frame(columns.METRICS, joined[joined["name"].notna()])
 
 
-def _exposures(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
+def _exposures(table: DataFrame, settings: Mapped, say: Notes, night: datetime.date) -> DataFrame:
     """Return rows as exposures, without those that name none.
 
     The index is the rows'. Of several rows of an exposure, such as one per detector, the last
@@ -226,15 +229,17 @@ def _exposures(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     for name in made.columns:
         if made[name].dtype == "str":
             made[name] = _without_bars(made[name])
-    theirs = "observation_type"
-    if theirs in made:
-        original = made[theirs]
-        made[theirs] = normalised(original, settings.types)
-        made = made.assign(**{"observation_type_original": original, **made.to_dict("series")})
-    name = next(made[name] for name in EXPOSURE_NAMES if name in made)
+    if "observation_type" in made:
+        original = made["observation_type"]
+        made["observation_type"] = normalised(original, settings.types)
+        if "observation_type_original" not in made:
+            made["observation_type_original"] = original
+    own_name: Series[Any] = next(made[key] for key in EXPOSURE_NAMES if key in made)
     if "exposure" not in made:
-        made["exposure"] = name.astype("str")
-    say.add(name.isna(), "names no exposure; left out")
+        made["exposure"] = own_name.astype("str")
+        if "obsid" not in made:  # a number is unique within its night only
+            made["exposure"] = f"{night:%Y%m%d}-" + made["exposure"]
+    say.add(own_name.isna(), "names no exposure; left out")
     exposures = frames.frame(columns.EXPOSURES, made[made["exposure"].notna()])
     return exposures.drop_duplicates(["exposure", "instrument"], keep="last")
 
@@ -268,5 +273,5 @@ def _measures(table: DataFrame, exposures: DataFrame, settings: Mapped, say: Not
             sampled_at=exposures["started_at"],
         )
         parts.append(made[~is_absent(cells)])
-    joined = pd.concat(parts, ignore_index=True) if parts else {}
+    joined = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return frames.frame(columns.METRICS, joined)
