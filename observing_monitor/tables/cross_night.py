@@ -201,9 +201,11 @@ def assign_to_nights(
     found : list of CrossNightFiles
         One for each source and other night.
     """
+    from dataclasses import replace
+
     import pandas as pd
 
-    from observing_monitor.model import arrays, columns, frames, reading
+    from observing_monitor.model import arrays, columns, frames
 
     files, ingests, found = tables.files, [tables.ingests], list[CrossNightFiles]()
     for other_night, other in unmatched.items():
@@ -230,9 +232,10 @@ def assign_to_nights(
         pd.concat([part for part in ingests if len(part)] or ingests[:1], ignore_index=True),
     )
     by = ["file_id", "stage", "attempted_at", "attempt"]
-    return reading.Tables(
-        files.reset_index(drop=True), arrays.sort_rows(joined, by), tables.metrics
-    ), found
+    assigned = replace(
+        tables, files=files.reset_index(drop=True), ingests=arrays.sort_rows(joined, by)
+    )
+    return assigned, found
 
 
 def _by_source(
