@@ -136,7 +136,7 @@ class SqlQuery(MappedSource):
 
     def read(self, night: datetime.date) -> Reading:
         """Return the night's rows, mapped."""
-        reading = to_reading([self._rows_of_night(night)], self.settings, night)
+        reading = to_reading([self._rows_of_night(night)], self.settings)
         selected = self._selected(night)
         place = self.database.place if selected is None else f"{self.database.place}, night {night}"
         counts = {place: self._counts[selected]}

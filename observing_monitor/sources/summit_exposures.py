@@ -41,7 +41,7 @@ def to_exposures(readouts: Mapping[str, Readout]) -> DataFrame:
     rows = [_row(name, readout) for name, readout in readouts.items()]
     table = frames.frame(columns.EXPOSURES, rows_to_columns(rows))
     table["observation_type"] = normalised(table["observation_type_original"])
-    return table.sort_values(["started_at", "exposure"], kind="stable", ignore_index=True)
+    return table.sort_values(["started_at", "obsid"], kind="stable", ignore_index=True)
 
 
 def rows_to_columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -56,7 +56,6 @@ def _row(name: str, readout: Readout) -> dict[str, Any]:
     if seconds is not None and 0 <= seconds < MAX_S:
         started_at = readout.ended_at - datetime.timedelta(seconds=seconds)
     return {
-        "exposure": name,
         "obsid": name,
         "seq_num": number.seq_num if number else None,
         "started_at": started_at,

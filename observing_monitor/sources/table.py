@@ -95,7 +95,7 @@ class Table(MappedSource):
         """Return the night's rows of all files, mapped."""
         paths = self.files.of_night(night)
         parts = [self._rows_of_night(path, night) for path in paths]
-        reading = to_reading([rows for rows in parts if rows is not None], self.settings, night)
+        reading = to_reading([rows for rows in parts if rows is not None], self.settings)
         counts = {path: self._counts[path] for path in paths}
         return replace(reading, counts=counts, unread=in_doubt(counts))
 

@@ -19,7 +19,6 @@ from observing_monitor.sources.shared.cells import (
 from observing_monitor.sources.shared.mapped import EXPOSURE_NAMES
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterable, Mapping
     from typing import Any
 
@@ -37,7 +36,7 @@ NO_WORDS = ("", "0", "0.0", "f", "false", "n", "no")
 YES_WORDS = ("1", "1.0", "t", "true", "y", "yes")
 
 
-def to_reading(night_rows: list[Rows], settings: Mapped, night: datetime.date) -> Reading:
+def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
     """Return the Reading of one night from its rows.
 
     Parameters
@@ -46,13 +45,11 @@ def to_reading(night_rows: list[Rows], settings: Mapped, night: datetime.date) -
         One per file or query, all of this night.
     settings : Mapped
         The mapping.
-    night : date
-        The night.
     """
     import pandas as pd
 
     if settings.feeds == "exposures":
-        return _exposures_reading(night_rows, settings, night)
+        return _exposures_reading(night_rows, settings)
     make, described = {
         "files": (_files, columns.FILES),
         "ingests": (_attempts, columns.ATTEMPTS),
@@ -71,28 +68,33 @@ def to_reading(night_rows: list[Rows], settings: Mapped, night: datetime.date) -
     return reading
 
 
-def _exposures_reading(night_rows: list[Rows], settings: Mapped, night: datetime.date) -> Reading:
-    """Return the Reading of rows that are exposures, with their numbers."""
+def _exposures_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
+    """Return the Reading of rows that are exposures, with their numbers.
+
+    Of several rows of an exposure, such as one per detector, the last counts.
+    """
     import pandas as pd
 
-    exposures, metrics, notes = [], [], list[str]()
+    exposures, metrics, notes = [frames.empty(columns.EXPOSURES)], [], list[str]()
     for rows in night_rows:
         notes += rows.notes
         if rows.rows:
             say = Notes(rows.place, rows.word, rows.numbers, notes)
             table = _frame(rows)
-            made = _exposures(table, settings, say, night)
+            made = _exposures(table, settings, say)
             exposures.append(made)
             metrics.append(_measures(table.loc[made.index], made, settings, say))
+    own_name = next(name for name in EXPOSURE_NAMES if name in _named(settings))
+    joined = pd.concat(exposures[1:] or exposures, ignore_index=True)
+    last = joined.drop_duplicates([own_name, "instrument"], keep="last", ignore_index=True)
     return Reading(
-        exposures=pd.concat(exposures, ignore_index=True).drop_duplicates(
-            ["exposure", "instrument"], keep="last", ignore_index=True
-        )
-        if exposures
-        else frames.empty(columns.EXPOSURES),
-        metrics=_joined(metrics) if settings.measures else None,
-        notes=notes,
+        exposures=last, metrics=_joined(metrics) if settings.measures else None, notes=notes
     )
+
+
+def _named(settings: Mapped) -> set[str]:
+    """Return our columns that the settings fill."""
+    return {*settings.columns, *settings.constants}
 
 
 def _joined(metrics: list[DataFrame]) -> DataFrame:
@@ -219,11 +221,10 @@ def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     return frames.frame(columns.METRICS, joined[joined["name"].notna()])
 
 
-def _exposures(table: DataFrame, settings: Mapped, say: Notes, night: datetime.date) -> DataFrame:
+def _exposures(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     """Return rows as exposures, without those that name none.
 
-    The index is the rows'. Of several rows of an exposure, such as one per detector, the last
-    counts.
+    The index is the rows'.
     """
     made = _mapped(table, settings, say, columns.EXPOSURES)
     for name in made.columns:
@@ -234,14 +235,11 @@ def _exposures(table: DataFrame, settings: Mapped, say: Notes, night: datetime.d
         made["observation_type"] = normalised(original, settings.types)
         if "observation_type_original" not in made:
             made["observation_type_original"] = original
-    own_name: Series[Any] = next(made[key] for key in EXPOSURE_NAMES if key in made)
-    if "exposure" not in made:
-        made["exposure"] = own_name.astype("str")
-        if "obsid" not in made:  # a number is unique within its night only
-            made["exposure"] = f"{night:%Y%m%d}-" + made["exposure"]
-    say.add(own_name.isna(), "names no exposure; left out")
-    exposures = frames.frame(columns.EXPOSURES, made[made["exposure"].notna()])
-    return exposures.drop_duplicates(["exposure", "instrument"], keep="last")
+    own_name = next(name for name in EXPOSURE_NAMES if name in made)
+    is_nameless = made[own_name].isna()
+    say.add(is_nameless, "names no exposure; left out")
+    exposures = frames.frame(columns.EXPOSURES, made[~is_nameless])
+    return exposures.drop_duplicates([own_name, "instrument"], keep="last")
 
 
 def _without_bars(texts: Series[str]) -> Series[str]:
@@ -256,9 +254,13 @@ def _without_bars(texts: Series[str]) -> Series[str]:
 def _measures(table: DataFrame, exposures: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     """Return the numbers of exposures, as metrics at the start of each.
 
-    An exposure without a number has no row.
+    An exposure without a number has no row. One that only its obsid or number names has it by
+    that.
     """
     import pandas as pd
+
+    named = exposures["exposure"].fillna(exposures["obsid"])
+    named = named.fillna(exposures["seq_num"].astype("str"))
 
     parts = []
     for name, theirs in settings.measures.items():
@@ -266,6 +268,7 @@ def _measures(table: DataFrame, exposures: DataFrame, settings: Mapped, say: Not
         is_count = pd.Series(name in settings.counts, index=cells.index)
         value, text = to_metric(cells, is_count, say, name)
         made = exposures[["exposure"]].assign(
+            exposure=named,
             name=name,
             value=value,
             text=text,
