@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 KEYS = {
     "files": ["file_id"],
     "ingests": ["source", "file_id", "stage", "attempted_at", "attempt"],
-    "metrics": ["source", "name", "node", "sampled_at"],
+    "metrics": ["source", "name", "node", "sampled_at", "exposure"],
+    "exposures": ["instrument", "exposure"],
 }
 
 

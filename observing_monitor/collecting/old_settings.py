@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Looked, OldData
 
 
-FACTS = ("files", "arrivals", "attempts", "values")
+FACTS = ("files", "arrivals", "attempts", "values", "exposures")
 
 
 def to_derive_anew(
@@ -134,6 +134,11 @@ def _row(
 
 def _all_facts(before: Tables, name: str) -> dict[str, int]:
     """Return the numbers of all rows of a source."""
-    tables = {"files": before.files, "attempts": before.ingests, "values": before.metrics}
+    tables = {
+        "files": before.files,
+        "attempts": before.ingests,
+        "values": before.metrics,
+        "exposures": before.reports,
+    }
     counted = {fact: int((rows["source"] == name).sum()) for fact, rows in tables.items()}
     return {fact: n for fact, n in counted.items() if n}

@@ -109,7 +109,7 @@ def _check_store(output: Output, stream: Stream) -> Answer:
     found = Answer(FINE, [f"store of {stream.name}: {nights_text(store.nights())}"])
     index = output.read_json(layout.index_file(stream.name)) or {}
     version = index.get("schema_version")
-    if version in (None, columns.SCHEMA_VERSION):
+    if version in (None, *columns.READABLE_VERSIONS):
         return found
     words = f"its store is of version {version}, this program's {columns.SCHEMA_VERSION}"
     return Answer(ODD, [f"{stream.name}: {words}; the next run remakes its index"]) + found

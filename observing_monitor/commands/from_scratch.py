@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from observing_monitor.commands.site_run import SiteRun
 
 
-WORDS = {"files": "file", "ingests": "attempt", "metrics": "value"}
+WORDS = {"files": "file", "ingests": "attempt", "metrics": "value", "exposures": "exposure"}
 
 
 def show_plan(

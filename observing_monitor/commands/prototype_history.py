@@ -201,10 +201,11 @@ def _n_lost(history: Tables, stored: Tables) -> int:
 
     A row that a source has told under the same key counts as stored.
     """
+    from observing_monitor.tables.history import TABLES as HISTORY_TABLES
     from observing_monitor.tables.history import history_keys
 
     n_lost = 0
-    for name in columns.TABLES:
+    for name in HISTORY_TABLES:
         keys = history_keys(name, getattr(history, name))
         there = history_keys(name, getattr(stored, name))
         n_lost += int((~keys.isin(there)).sum())

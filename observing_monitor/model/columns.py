@@ -2,11 +2,14 @@
 
 Instants are aware, in UTC and kept to the microsecond. Names carry units: `_at` an instant,
 `_s` seconds, `_bytes` bytes, `n_` a count. The kind says how a column is held in memory, in
-Parquet and on a page. A `bool` is never null; a `flag` may be. `bool` is never null, `flag` may be.
+Parquet and on a page. A `bool` is never null; a `flag` may be.
 
-History of the schema. `SCHEMA_VERSION` is in the footer of every table and in every index.
+History of the schema. `SCHEMA_VERSION` is in every index. The footer of a table has the version
+of its newest column, so that an upgrade rewrites no table.
 
 1. files, ingests, metrics.
+2. exposures and reports, written only for nights that have any; the column `exposure` of metrics,
+   written only if it has a value. Tables and indexes of version 1 are read as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from typing import Any
 # in JSON, but instants are datetimes after `digest.with_instants`.
 Summary = Mapping[str, Any]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# versions of stores that are read as they are
+READABLE_VERSIONS = (1, 2)
 # the `source` of data from import-prototype; no source of a stream may have this name
 HISTORY = "prototype"
 
@@ -37,12 +42,16 @@ class Column:
         For the glossary.
     label : str
         Its heading on a page.
+    since : int
+        Version of the schema that brought it. A later column than the first version's is
+        written only if it has a value.
     """
 
     name: str
     kind: str
     meaning: str
     label: str = ""
+    since: int = 1
 
 
 # kind -> dtype of pandas; storage/parquet.py has those of Arrow. Missing text is NaN.
@@ -117,7 +126,7 @@ ATTEMPTS = INGESTS[1:] + (
     *(c for c in FILES if c.name not in ("file_id", "name", "path", "kind", "source")),
 )
 
-# A row is a number or a text at an instant. Sorted by name, node, sampled_at.
+# A row is a number or a text at an instant. Sorted by name, node, sampled_at, exposure.
 METRICS = (
     Column("name", "text", "What was measured", "Name"),
     Column("node", "text", "Machine, band or queue that it belongs to", "Node"),
@@ -126,7 +135,7 @@ METRICS = (
     Column("text", "text", "The value if it is not a number", "Text"),
     Column("unit", "text", "Unit of the value", "Unit"),
     Column("source", "text", "Source that reported it", "Source"),
-    Column("exposure", "text", "Exposure that the value belongs to", "Exposure"),
+    Column("exposure", "text", "Exposure that the value belongs to", "Exposure", since=2),
 )
 
 # A row is an exposure: one readout of an instrument. Sorted by started_at, exposure, instrument;
@@ -184,7 +193,17 @@ OBSERVATION_TYPES = {
     "other": "any other type, or none that is known",
 }
 
-TABLES = {"files": FILES, "ingests": INGESTS, "metrics": METRICS}
+# `reports` has the exposures as each source has them, one source per row. Sorted by source,
+# started_at, exposure, instrument.
+TABLES = {
+    "files": FILES,
+    "ingests": INGESTS,
+    "metrics": METRICS,
+    "exposures": EXPOSURES,
+    "reports": EXPOSURES,
+}
+# table -> version of the schema that brought it; such a table is written only if it has rows
+LATER_TABLES = {"exposures": 2, "reports": 2}
 
 # Outcomes of an attempt. tables/classify.py derives the class of the file.
 STATUSES = {

@@ -32,6 +32,17 @@ def attempt_sources(stream: Stream) -> list[str]:
     ]
 
 
+def exposure_order(stream: Stream) -> list[str]:
+    """Return the sources in the order in which their facts of exposures count.
+
+    That of the settings, with headers of files last.
+    """
+    found = source_classes(stream)
+    # a source that was written for an earlier version may be a class of its own
+    last = [d.name for d, kind in found if getattr(kind, "exposures_from_files", False)]
+    return [described.name for described, _ in found if described.name not in last] + last
+
+
 def file_sources(stream: Stream) -> tuple[str, str]:
     """Return the sources of files, and of the last stage.
 

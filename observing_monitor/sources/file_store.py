@@ -46,6 +46,8 @@ class FileStore(Telling):
     modification time.
     """
 
+    exposures_from_files = True
+
     @dataclass
     class Settings:
         """Settings of a source of type `files`."""

@@ -59,6 +59,7 @@ class OldData(TypedDict, total=False):
     arrivals: int
     attempts: int
     values: int
+    exposures: int
     # fingerprints of these settings
     settings: list[str]
 

@@ -6,7 +6,7 @@ import functools
 import io
 from typing import TYPE_CHECKING
 
-from observing_monitor.model import columns, frames
+from observing_monitor.model import frames
 from observing_monitor.model.digest import hex_digest
 
 if TYPE_CHECKING:
@@ -58,9 +58,10 @@ def _packed(frame: DataFrame, described: tuple[Column, ...]) -> bytes:
     import pyarrow.parquet
 
     types = _arrow_types()
+    described = tuple(c for c in described if c.since == 1 or frame[c.name].notna().any())
     schema = pa.schema(
         [pa.field(c.name, types[c.kind]) for c in described],
-        metadata={"observing_monitor.schema_version": str(columns.SCHEMA_VERSION)},
+        metadata={"observing_monitor.schema_version": str(max(c.since for c in described))},
     )
     # one thread: starting several takes five times as long as converting a thousand rows
     table = pa.Table.from_pandas(

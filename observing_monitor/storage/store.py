@@ -85,6 +85,7 @@ class Store:
         """
         read = _decoded(self.output.read(layout.index_file(self.stream)))
         index = read if _is_index(read) else self._remade_index()
+        index["schema_version"] = columns.SCHEMA_VERSION
         if noted := dict(self._noted()):
             index["nights"].update(noted)
             # the run was killed before it saw how these nights affect others
@@ -198,24 +199,29 @@ class Store:
         Returns
         -------
         digest : str
-            Of the three tables.
+            Of all tables.
         sizes : dict of str to int
             Bytes by table, for `is_whole`.
         """
         digest, sizes = running_digest(n_bytes=16), {}
         for name, described in columns.TABLES.items():
-            data = to_parquet(getattr(tables, name), described)
+            path, table = layout.table_file(self.stream, night, name), getattr(tables, name)
+            if name in columns.LATER_TABLES and table.empty:
+                self.output.remove(path)
+                continue
+            data = to_parquet(table, described)
             digest.update(data)
             sizes[name] = len(data)
-            self.output.write_changed(layout.table_file(self.stream, night, name), data)
-            _just_saved[name] = digest_of(data), getattr(tables, name)
+            self.output.write_changed(path, data)
+            _just_saved[name] = digest_of(data), table
         return digest.hexdigest(), sizes
 
     def is_whole(self, night: datetime.date, sizes: object) -> bool:
         """True if a night's tables have the sizes that `save` returned."""
         return isinstance(sizes, dict) and all(
-            sizes.get(name) is not None
-            and self.output.size(layout.table_file(self.stream, night, name)) == sizes[name]
+            self.output.size(layout.table_file(self.stream, night, name)) == sizes[name]
+            if sizes.get(name) is not None
+            else name in columns.LATER_TABLES
             for name in columns.TABLES
         )
 
@@ -299,10 +305,10 @@ class Store:
 
 
 def _is_index(value: object) -> TypeGuard[Index]:
-    """True if a value is an index of this version."""
+    """True if a value is an index that is read as it is."""
     return (
         isinstance(value, dict)
-        and value.get("schema_version") == columns.SCHEMA_VERSION
+        and value.get("schema_version") in columns.READABLE_VERSIONS
         and isinstance(value.get("sources"), dict)
         and isinstance(value.get("nights"), dict)
         and all(

@@ -12,7 +12,6 @@ read first and however often a run was killed.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -202,6 +201,8 @@ def assign_to_nights(
     found : list of CrossNightFiles
         One for each source and other night.
     """
+    from dataclasses import replace
+
     import pandas as pd
 
     from observing_monitor.model import arrays, columns, frames
@@ -231,7 +232,7 @@ def assign_to_nights(
         pd.concat([part for part in ingests if len(part)] or ingests[:1], ignore_index=True),
     )
     by = ["file_id", "stage", "attempted_at", "attempt"]
-    assigned = dataclasses.replace(
+    assigned = replace(
         tables, files=files.reset_index(drop=True), ingests=arrays.sort_rows(joined, by)
     )
     return assigned, found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,11 +11,16 @@ from observing_monitor.model import columns
 from observing_monitor.model.arrays import concatenate, index_in, sort_rows, take_rows
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.match import ENRICHED, is_made_up
+from observing_monitor.tables.merge import metric_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pandas import DataFrame, Series
+
+
+# the tables that the prototype's data fill
+TABLES = {"files": columns.FILES, "ingests": columns.INGESTS, "metrics": columns.METRICS}
 
 
 def split_history(tables: Tables) -> tuple[Tables, Tables]:
@@ -23,7 +29,9 @@ def split_history(tables: Tables) -> tuple[Tables, Tables]:
         (frame, frame["source"] == columns.HISTORY)
         for frame in (tables.files, tables.ingests, tables.metrics)
     ]
-    return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(
+    files, ingests, metrics = (frame[~is_old] for frame, is_old in parts)
+    # the prototype knew no exposures
+    return replace(tables, files=files, ingests=ingests, metrics=metrics), Tables(
         *(frame[is_old] for frame, is_old in parts)
     )
 
@@ -34,7 +42,7 @@ def join_history(new: Tables, before: Tables) -> Tables:
     A new row replaces an earlier one of the same file, stage, or metric and time.
     """
     joined = {}
-    for name, described in columns.TABLES.items():
+    for name, described in TABLES.items():
         now, old = getattr(new, name), getattr(before, name)
         joined[name] = concatenate(
             [now, old[~history_keys(name, old).isin(history_keys(name, now))]], described
@@ -47,7 +55,7 @@ def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
     by = {
         "files": ["file_id"],
         "ingests": ["file_id", "stage"],
-        "metrics": ["name", "node", "sampled_at"],
+        "metrics": ["name", "node", "sampled_at", "exposure"],
     }[name]
     return pd.MultiIndex.from_frame(frame[by].astype("str"))
 
@@ -91,16 +99,15 @@ def with_history(tables: Tables, history: Tables) -> Tables:
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
     old = old[index_in(old["file_id"], files["file_id"]) < 0]
     kept = history.ingests[index_in(_stage_keys(history.ingests), _stage_keys(ingests)) < 0]
-    return Tables(
-        sort_rows(concatenate([files, old], columns.FILES), ["file_id"]),
-        sort_rows(
+    metrics = concatenate([tables.metrics, history.metrics], columns.METRICS)
+    return replace(
+        tables,
+        files=sort_rows(concatenate([files, old], columns.FILES), ["file_id"]),
+        ingests=sort_rows(
             concatenate([ingests, kept], columns.INGESTS),
             ["file_id", "stage", "attempted_at", "attempt"],
         ),
-        sort_rows(
-            concatenate([tables.metrics, history.metrics], columns.METRICS),
-            ["name", "node", "sampled_at"],
-        ),
+        metrics=sort_rows(metrics, metric_keys(metrics)),
     )
 
 

@@ -19,9 +19,10 @@ from observing_monitor.model.arrays import (
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.join_files import join_files
 from observing_monitor.tables.match import ENRICHED, match
+from observing_monitor.tables.reports import merged_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from numpy import int64
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
     from observing_monitor.model.reading import Reading
 
 
-def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[str] = ()) -> Tables:
+def update(
+    before: Tables,
+    readings: Mapping[str, Reading],
+    silent: Collection[str] = (),
+    order: Sequence[str] | None = None,
+) -> Tables:
     """Return a night's tables after its sources were read.
 
     Parameters
@@ -42,6 +48,9 @@ def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[s
         By source, of those that answered.
     silent : collection of str
         Sources of the stream that did not answer; all their data are kept.
+    order : sequence of str, optional
+        Sources in the order in which their facts about an exposure count. By default, that of
+        the readings.
 
     Returns
     -------
@@ -70,21 +79,33 @@ def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[s
         before = replace(before, ingests=before.ingests.assign(file_id=ids))
     ingests = _merged_ingests(before, found, readings, silent, removed, files)
     metrics = _merged_metrics(before, readings, removed)
+    files = sort_rows(files, ["file_id"])
+    reports = merged_reports(before.reports, readings, removed)
+    keys = metric_keys(metrics)
     return Tables(
-        sort_rows(files, ["file_id"]),
+        files,
         sort_rows(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
-        sort_rows(
-            metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"),
-            ["name", "node", "sampled_at"],
-        ),
+        sort_rows(metrics.drop_duplicates(["source", *keys], keep="last"), keys),
+        *_with_exposures(reports, [*readings] if order is None else order, files),
     )
+
+
+def _with_exposures(
+    reports: DataFrame, order: Sequence[str], files: DataFrame
+) -> tuple[DataFrame, DataFrame]:
+    """Return the exposures of reports, and the reports."""
+    if reports.empty:
+        return reports, reports
+    from observing_monitor.tables.observed import join_exposures
+
+    return join_exposures(reports, order, files)[0], reports
 
 
 def sources_of(tables: Tables) -> set[str]:
     """Return the sources that have rows in a night's tables."""
     return {
         name
-        for table in (tables.files, tables.ingests, tables.metrics)
+        for table in (tables.files, tables.ingests, tables.metrics, tables.reports)
         for name in table["source"].dropna().unique()
     }
 
@@ -285,8 +306,17 @@ def _merged_metrics(
         concatenate([_kept_metrics(before.metrics, readings), *now], columns.METRICS)
     )
     is_removed = metrics["source"].isin(removed)
-    left = _not_in(metrics[is_removed], metrics[~is_removed], ["name", "node", "sampled_at"])
+    left = _not_in(metrics[is_removed], metrics[~is_removed], metric_keys(metrics))
     return concatenate([left, metrics[~is_removed]], columns.METRICS)
+
+
+def metric_keys(metrics: DataFrame) -> list[str]:
+    """Return the columns that identify a sample of a source.
+
+    Two exposures may have a number at the same instant.
+    """
+    of_exposures = ["exposure"] if metrics["exposure"].notna().any() else []
+    return ["name", "node", "sampled_at", *of_exposures]
 
 
 def _kept_metrics(before: DataFrame, readings: Mapping[str, Reading]) -> DataFrame:

@@ -15,6 +15,8 @@ from observing_monitor.model.arrays import index_in, take_rows
 from observing_monitor.model.reading import Reading, Tables
 from observing_monitor.tables.match import ENRICHED, is_made_up
 from observing_monitor.tables.match_rows import stems
+from observing_monitor.tables.merge import metric_keys
+from observing_monitor.tables.reports import come_again
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -61,7 +63,7 @@ def without_derivable(
         To be merged with the readings.
     counts : dict
         Source -> numbers of facts that stay, though the source no longer has them: `files`,
-        `arrivals`, `attempts` and `values`. Without zeros.
+        `arrivals`, `attempts`, `values` and `exposures`. Without zeros.
     """
     counts: dict[str, dict[str, int]] = {}
     for name, changed in rederived.items():
@@ -71,12 +73,14 @@ def without_derivable(
             before, ingests, name, reading, changed, name in doubtful
         )
         metrics, n_values = _metrics(before.metrics, name, reading, changed)
-        before = Tables(files, ingests, metrics)
+        reports, n_exposures = _reports(before.reports, name, reading, changed)
+        before = replace(before, files=files, ingests=ingests, metrics=metrics, reports=reports)
         found = {
             "files": n_files,
             "arrivals": n_arrivals,
             "attempts": n_attempts,
             "values": n_values,
+            "exposures": n_exposures,
         }
         counts[name] = {fact: n for fact, n in found.items() if n}
     if rederived and not has_others:
@@ -248,7 +252,7 @@ def _metrics(
         return metrics, 0
     there = reading.still_there or reading
     now = reading.metrics if there.metrics is None else there.metrics
-    keys = ["name", "node", "sampled_at"]
+    keys = metric_keys(pd.concat([own, now[list(own)]]))
     is_again = pd.MultiIndex.from_frame(own[keys]).isin(pd.MultiIndex.from_frame(now[keys]))
     if not reading.has_own_times:
         return metrics.drop(own.index[is_again]), int((~is_again).sum())
@@ -262,6 +266,27 @@ def _metrics(
         newest = reading.metrics["sampled_at"].max()
         is_again = is_again | (own["sampled_at"] > newest).to_numpy(dtype=bool)
     return metrics.drop(own.index[is_again]), int((~is_again).sum())
+
+
+def _reports(
+    reports: DataFrame, name: str, reading: Reading, changed: Collection[str]
+) -> tuple[DataFrame, int]:
+    """Return reports of exposures that stay, and a source's number."""
+    own = reports[reports["source"] == name]
+    exposures = getattr(reading, "exposures", None)
+    if own.empty:
+        return reports, 0
+    if exposures is None:
+        # as for metrics: a source that now says other things has none any more
+        says_other = any(
+            table is not None for table in (reading.files, reading.attempts, reading.metrics)
+        )
+        is_replaced = bool(changed) and says_other
+        return (reports.drop(own.index), 0) if is_replaced else (reports, len(own))
+    if not getattr(reading, "append_exposures", False):
+        return reports, 0
+    is_again = come_again(own, exposures)
+    return reports.drop(own.index[is_again]), int((~is_again).sum())
 
 
 def _come_again(old: Sequence[Series[Any]], new: Sequence[Series[Any]]) -> Mask:
