@@ -84,8 +84,7 @@ class Pointing(msgspec.Struct, frozen=True):
 class Kind(msgspec.Struct, frozen=True):
     """The pointings of a filter or a type."""
 
-    label: str
-    words: str  # with their number
+    words: str  # its name and how many exposures it has
     css: str  # its colour
     shape: int
     horizontal: list[Pointing]

@@ -93,7 +93,6 @@ def _kinds(pointed: DataFrame, places: _Places, is_up: Flags, is_known: Flags) -
         up, known = is_kind & is_up, is_kind & is_known
         made.append(
             Kind(
-                label,
                 f"{label} ({int(is_kind.sum()):,})",
                 f"series-{number % N_TONES}",
                 number % N_SHAPES,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 UTC = datetime.UTC
 # Narrower exposures are drawn with the one before: a strip has no more marks than this.
-MAX_MARKS = 500
+MAX_MARKS = 800
 NARROWEST = 0.12  # percent: a pixel on most screens
 MAX_STRIPS = 16
 MAX_POINTS = 300  # of a line
@@ -77,8 +77,9 @@ def timeline(
         return None
     zone, ticks = _ticks(axis, place.timezone)
     curves = {one.label: _curve(one, axis) for one in series}
+    named = exposures.assign(exposure=exposures["exposure"].fillna(""))
     return Timeline(
-        strips=_strips(exposures, taken, axis),
+        strips=_strips(named, taken, axis),
         gaps=_gaps(use, axis),
         sky=[_box(span, axis) for span in over.sun if span.name != "day"] if over else [],
         moon=[_box(span, axis) for span in over.moon if axis.is_in(span)] if over else [],

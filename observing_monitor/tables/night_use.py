@@ -218,11 +218,15 @@ def _late_and_early(
     late = early = None
     if evening is not None:
         after = science[science[:, 1] > evening.timestamp()]
-        late = max(after[:, 0].min() - evening.timestamp(), 0.0) if len(after) else None
+        late = _seconds(after[:, 0].min() - evening.timestamp()) if len(after) else None
     if morning is not None:
         before = science[science[:, 0] < morning.timestamp()]
-        early = max(morning.timestamp() - before[:, 1].max(), 0.0) if len(before) else None
+        early = _seconds(morning.timestamp() - before[:, 1].max()) if len(before) else None
     return late, early
+
+
+def _seconds(late: float) -> float:
+    return max(float(late), 0.0)
 
 
 def _instant(seconds: float) -> datetime.datetime:
@@ -271,7 +275,7 @@ def _pieces(idle: intervals.Idle, within: Spans) -> list[_Piece]:
 
 
 def _gap(piece: _Piece, exposures: DataFrame) -> Gap:
-    names = exposures["exposure"]
+    names = exposures["exposure"].fillna("")
     after, before = (
         str(names.iloc[row]) if row >= 0 else "" for row in (piece.after, piece.before)
     )
