@@ -414,6 +414,11 @@ EXPOSURE_FILES = (
         "Classes",
     ),
 )
+# the observing log, besides columns of EXPOSURES
+LOG = (
+    Column("gap_before_s", "float", "Time since the exposure before ended", "Gap before"),
+    Column("n_files", "int", "Files of the exposure", "Files"),
+)
 DELAYS = (
     Column("median", "float", "Half of the files took at most this long", "median"),
     Column("p90", "float", "Nine of ten files took at most this long", "90 %"),
