@@ -22,13 +22,16 @@ PLACES = frozenset({"path", "url", "file", "dump"})
 
 def source_keys(stream: Stream) -> dict[str, str]:
     """Return a fingerprint of each source's question."""
-    return {source.name: _source_key(stream, source) for source in stream.sources}
+    return {
+        source.name: _source_key(stream, source, columns.SCHEMA_VERSION)
+        for source in stream.sources
+    }
 
 
-def _source_key(stream: Stream, source: DescribedSource) -> str:
+def _source_key(stream: Stream, source: DescribedSource, schema_version: int) -> str:
     """Return a fingerprint of a source's settings, night rule and schema."""
     facts: tuple[object, ...] = (
-        columns.SCHEMA_VERSION,
+        schema_version,
         stream.rule,
         source.kind,
         source.settings,
@@ -60,7 +63,7 @@ def changed_settings(looked: Looked, stream: Stream, source: DescribedSource) ->
     if before is not None:
         return frozenset(name for name in {*before, *now} if before.get(name) != now.get(name))
     key = (looked.get("keys") or {}).get(source.name)
-    is_same = key is None or key == _source_key(stream, source)
+    is_same = key is None or key == _source_key(stream, source, schema_version=1)
     return frozenset() if is_same else frozenset(now) - PLACES
 
 

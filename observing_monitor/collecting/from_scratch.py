@@ -13,6 +13,7 @@ from observing_monitor.collecting.looks import look_at_night
 from observing_monitor.collecting.read_night import merge_night, read_sources
 from observing_monitor.errors import StoreError
 from observing_monitor.storage.index import TABLES, is_pruned
+from observing_monitor.tables.merge import METRIC_KEYS, REPORT_KEYS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 KEYS = {
     "files": ["file_id"],
     "ingests": ["source", "file_id", "stage", "attempted_at", "attempt"],
-    "metrics": ["source", "name", "node", "sampled_at"],
+    "metrics": ["source", *METRIC_KEYS],
+    "exposures": ["exposure", "instrument"],
+    "reports": ["source", *REPORT_KEYS],
 }
 
 

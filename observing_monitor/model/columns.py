@@ -7,6 +7,7 @@ Parquet and on a page. A `bool` is never null; a `flag` may be. `bool` is never 
 History of the schema. `SCHEMA_VERSION` is in the footer of every table and in every index.
 
 1. files, ingests, metrics.
+2. exposures, and reports: exposures as each source has them. metrics: exposure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 # in JSON, but instants are datetimes after `digest.with_instants`.
 Summary = Mapping[str, Any]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # the `source` of data from import-prototype; no source of a stream may have this name
 HISTORY = "prototype"
 
@@ -184,7 +185,15 @@ OBSERVATION_TYPES = {
     "other": "any other type, or none that is known",
 }
 
-TABLES = {"files": FILES, "ingests": INGESTS, "metrics": METRICS}
+TABLES = {
+    "files": FILES,
+    "ingests": INGESTS,
+    "metrics": METRICS,
+    "exposures": EXPOSURES,
+    "reports": EXPOSURES,
+}
+# tables that a night may lack; it then has no rows of them
+OPTIONAL = ("exposures", "reports")
 
 # Outcomes of an attempt. tables/classify.py derives the class of the file.
 STATUSES = {

@@ -111,7 +111,10 @@ class Reading:
         source does not count.
     exposures : DataFrame or None
         Columns `columns.EXPOSURES`; `source` may be left out. None if the source has none. A
-        report of one source; `tables.observed.join_exposures` joins those of all sources.
+        report of one source; `tables.observed.join_exposures` joins all.
+    append_exposures : bool
+        True if `exposures` are added to earlier reports, as those of headers that are read once.
+        A report of the same exposure replaces the earlier one.
     fault : str
         What could not be read of the night, though the rest was: a fault of the source. The
         tables are merged all the same.
@@ -136,6 +139,7 @@ class Reading:
     without_effect: list[str] = field(default_factory=list)
     fault: str = ""
     exposures: DataFrame | None = None
+    append_exposures: bool = False
 
 
 def _no_exposures() -> DataFrame:

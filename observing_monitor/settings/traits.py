@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from observing_monitor.sources.registry import SourceClass
 
 
+# kinds of source that only know what their files say
+FILE_STORES = ("files", "objects")
+
+
 def source_classes(stream: Stream) -> list[tuple[DescribedSource, SourceClass]]:
     """Return each source of a stream with its class."""
     return [(described, source_class(described.kind)) for described in stream.sources]
@@ -21,6 +25,15 @@ def reports_files(stream: Stream) -> bool:
     return any(
         kind.tells_of_files(described.settings) for described, kind in source_classes(stream)
     )
+
+
+def trusted_order(stream: Stream) -> list[str]:
+    """Return the sources, the most trusted about exposures first.
+
+    That is the order of the settings, but a registry comes before its files.
+    """
+    ordered = sorted(stream.sources, key=lambda described: described.kind in FILE_STORES)
+    return [described.name for described in ordered]
 
 
 def attempt_sources(stream: Stream) -> list[str]:

@@ -13,6 +13,7 @@ turns them into paths.
     data/site.json  heartbeat.json  since.json  feed.json  told.json  assets.json
     data/stream=STREAM/index.json  index.notes  _attempts.SOURCE.parquet
     data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
+                                           {exposures,reports}.parquet, if any
     data/stream=STREAM/night=YYYY-MM-DD/_halves.{files,ingests}.parquet  previews.json
     .lock  .unfinished/
     .observing_monitor                     the list of our files; of a store elsewhere, in it

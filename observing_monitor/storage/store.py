@@ -38,6 +38,8 @@ FOLDER = layout.STORE
 ATTEMPTS_PREFIX = layout.ATTEMPTS_PREFIX
 # the tables of which unmatched rows are also kept apart
 UNMATCHED = ("files", "ingests")
+# versions of the schema whose index is read as it is
+READABLE = range(1, columns.SCHEMA_VERSION + 1)
 # members of `looked.json` that are objects
 _OBJECTS = (
     "derived",
@@ -123,6 +125,7 @@ class Store:
 
     def write_index(self, index: Index) -> None:
         """Write the stream's index, and remove the notes."""
+        index["schema_version"] = columns.SCHEMA_VERSION
         # sorted, so that equal indexes are equal bytes
         index["nights"] = {
             night: _sorted_row(row) for night, row in sorted(index["nights"].items())
@@ -198,16 +201,20 @@ class Store:
         Returns
         -------
         digest : str
-            Of the three tables.
+            Of all tables.
         sizes : dict of str to int
             Bytes by table, for `is_whole`.
         """
         digest, sizes = running_digest(n_bytes=16), {}
         for name, described in columns.TABLES.items():
+            path = layout.table_file(self.stream, night, name)
+            if name in columns.OPTIONAL and getattr(tables, name).empty:
+                self.output.remove(path)
+                continue
             data = to_parquet(getattr(tables, name), described)
             digest.update(data)
             sizes[name] = len(data)
-            self.output.write_changed(layout.table_file(self.stream, night, name), data)
+            self.output.write_changed(path, data)
             _just_saved[name] = digest_of(data), getattr(tables, name)
         return digest.hexdigest(), sizes
 
@@ -217,6 +224,7 @@ class Store:
             sizes.get(name) is not None
             and self.output.size(layout.table_file(self.stream, night, name)) == sizes[name]
             for name in columns.TABLES
+            if name in sizes or name not in columns.OPTIONAL
         )
 
     def night_folder(self, night: datetime.date) -> str:
@@ -302,7 +310,7 @@ def _is_index(value: object) -> TypeGuard[Index]:
     """True if a value is an index of this version."""
     return (
         isinstance(value, dict)
-        and value.get("schema_version") == columns.SCHEMA_VERSION
+        and value.get("schema_version") in READABLE
         and isinstance(value.get("sources"), dict)
         and isinstance(value.get("nights"), dict)
         and all(

@@ -13,6 +13,7 @@ read first and however often a run was killed.
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -203,7 +204,7 @@ def assign_to_nights(
     """
     import pandas as pd
 
-    from observing_monitor.model import arrays, columns, frames, reading
+    from observing_monitor.model import arrays, columns, frames
 
     files, ingests, found = tables.files, [tables.ingests], list[CrossNightFiles]()
     for other_night, other in unmatched.items():
@@ -230,9 +231,8 @@ def assign_to_nights(
         pd.concat([part for part in ingests if len(part)] or ingests[:1], ignore_index=True),
     )
     by = ["file_id", "stage", "attempted_at", "attempt"]
-    return reading.Tables(
-        files.reset_index(drop=True), arrays.sort_rows(joined, by), tables.metrics
-    ), found
+    files, joined = files.reset_index(drop=True), arrays.sort_rows(joined, by)
+    return replace(tables, files=files, ingests=joined), found
 
 
 def _by_source(

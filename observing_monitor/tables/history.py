@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
+# the tables that the prototype has rows of
+TAKEN_OVER = ("files", "ingests", "metrics")
+
+
 def split_history(tables: Tables) -> tuple[Tables, Tables]:
     """Return a night's rows from its sources, and from the prototype."""
-    parts = [
-        (frame, frame["source"] == columns.HISTORY)
-        for frame in (tables.files, tables.ingests, tables.metrics)
-    ]
-    return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(
-        *(frame[is_old] for frame, is_old in parts)
-    )
+    own, old = {}, {}
+    for name in TAKEN_OVER:
+        frame = getattr(tables, name)
+        is_old = frame["source"] == columns.HISTORY
+        own[name], old[name] = frame[~is_old], frame[is_old]
+    return replace(tables, **own), replace(Tables.empty(), **old)
 
 
 def join_history(new: Tables, before: Tables) -> Tables:
@@ -34,12 +38,13 @@ def join_history(new: Tables, before: Tables) -> Tables:
     A new row replaces an earlier one of the same file, stage, or metric and time.
     """
     joined = {}
-    for name, described in columns.TABLES.items():
+    for name in TAKEN_OVER:
+        described = columns.TABLES[name]
         now, old = getattr(new, name), getattr(before, name)
         joined[name] = concatenate(
             [now, old[~history_keys(name, old).isin(history_keys(name, now))]], described
         )
-    return Tables(**joined)
+    return replace(Tables.empty(), **joined)
 
 
 def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
@@ -91,15 +96,16 @@ def with_history(tables: Tables, history: Tables) -> Tables:
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
     old = old[index_in(old["file_id"], files["file_id"]) < 0]
     kept = history.ingests[index_in(_stage_keys(history.ingests), _stage_keys(ingests)) < 0]
-    return Tables(
-        sort_rows(concatenate([files, old], columns.FILES), ["file_id"]),
-        sort_rows(
+    return replace(
+        tables,
+        files=sort_rows(concatenate([files, old], columns.FILES), ["file_id"]),
+        ingests=sort_rows(
             concatenate([ingests, kept], columns.INGESTS),
             ["file_id", "stage", "attempted_at", "attempt"],
         ),
-        sort_rows(
+        metrics=sort_rows(
             concatenate([tables.metrics, history.metrics], columns.METRICS),
-            ["name", "node", "sampled_at"],
+            ["name", "node", "sampled_at", "exposure"],
         ),
     )
 

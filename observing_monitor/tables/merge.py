@@ -19,19 +19,31 @@ from observing_monitor.model.arrays import (
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.join_files import join_files
 from observing_monitor.tables.match import ENRICHED, match
+from observing_monitor.tables.observed import join_exposures
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
-    from numpy import int64
+    from numpy import bool_, int64
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
     from observing_monitor.model.reading import Reading
 
 
-def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[str] = ()) -> Tables:
+# what identifies a sample of a source
+METRIC_KEYS = ["name", "node", "sampled_at", "exposure"]
+# what identifies a report of a source
+REPORT_KEYS = ["exposure", "obsid", "seq_num", "instrument", "started_at"]
+
+
+def update(
+    before: Tables,
+    readings: Mapping[str, Reading],
+    silent: Collection[str] = (),
+    order: Sequence[str] = (),
+) -> Tables:
     """Return a night's tables after its sources were read.
 
     Parameters
@@ -42,6 +54,8 @@ def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[s
         By source, of those that answered.
     silent : collection of str
         Sources of the stream that did not answer; all their data are kept.
+    order : sequence of str, optional
+        Sources of the stream, the most trusted about exposures first.
 
     Returns
     -------
@@ -70,13 +84,17 @@ def update(before: Tables, readings: Mapping[str, Reading], silent: Collection[s
         before = replace(before, ingests=before.ingests.assign(file_id=ids))
     ingests = _merged_ingests(before, found, readings, silent, removed, files)
     metrics = _merged_metrics(before, readings, removed)
+    files = sort_rows(files, ["file_id"])
+    reports = _merged_reports(before, readings, removed)
     return Tables(
-        sort_rows(files, ["file_id"]),
+        files,
         sort_rows(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
         sort_rows(
-            metrics.drop_duplicates(["source", "name", "node", "sampled_at"], keep="last"),
-            ["name", "node", "sampled_at"],
+            metrics.drop_duplicates(["source", *METRIC_KEYS], keep="last"),
+            ["name", "node", "sampled_at", "exposure"],
         ),
+        join_exposures(reports, order or list(readings), files).exposures,
+        reports,
     )
 
 
@@ -84,7 +102,7 @@ def sources_of(tables: Tables) -> set[str]:
     """Return the sources that have rows in a night's tables."""
     return {
         name
-        for table in (tables.files, tables.ingests, tables.metrics)
+        for table in (tables.files, tables.ingests, tables.metrics, tables.reports)
         for name in table["source"].dropna().unique()
     }
 
@@ -285,7 +303,7 @@ def _merged_metrics(
         concatenate([_kept_metrics(before.metrics, readings), *now], columns.METRICS)
     )
     is_removed = metrics["source"].isin(removed)
-    left = _not_in(metrics[is_removed], metrics[~is_removed], ["name", "node", "sampled_at"])
+    left = _not_in(metrics[is_removed], metrics[~is_removed], METRIC_KEYS)
     return concatenate([left, metrics[~is_removed]], columns.METRICS)
 
 
@@ -313,3 +331,38 @@ def _latest_images(metrics: DataFrame) -> DataFrame:
         .drop_duplicates(["source", "name", "node"], keep="last")
     )
     return pd.concat([metrics[~is_image], latest], ignore_index=True)
+
+
+# --- exposures ------------------------------------------------------------------------------------
+
+
+def _merged_reports(
+    before: Tables, readings: Mapping[str, Reading], removed: Collection[str]
+) -> DataFrame:
+    """Return the exposures as each source has them.
+
+    Reports of a source that returns none now are kept. Those of a removed source too, unless
+    another source has the same exposure now: it may be the same source under a new name.
+    """
+    # a reading of a source that was written for an earlier version may be a class of its own
+    told = {
+        name: exposures
+        for name, reading in readings.items()
+        if (exposures := getattr(reading, "exposures", None)) is not None
+    }
+    now = []
+    for name, exposures in told.items():
+        own = exposures.assign(source=name)
+        if readings[name].append_exposures:
+            own = concatenate([_of(before.reports, [name]), own], columns.EXPOSURES)
+        now.append(own.drop_duplicates(["exposure", "obsid", "seq_num", "instrument"], keep="last"))
+    kept = before.reports[~before.reports["source"].isin([*told, *removed])]
+    reports = concatenate([kept, *now], columns.EXPOSURES)
+    old = _of(before.reports, removed)
+    old = old[~_is_in(old, reports, "exposure") & ~_is_in(old, reports, "obsid")]
+    reports = concatenate([reports, old], columns.EXPOSURES)
+    return sort_rows(reports, ["source", *REPORT_KEYS])
+
+
+def _is_in(rows: DataFrame, others: DataFrame, key: str) -> NDArray[bool_]:
+    return index_in(rows[key], others[key]) >= 0

@@ -71,7 +71,8 @@ def without_derivable(
             before, ingests, name, reading, changed, name in doubtful
         )
         metrics, n_values = _metrics(before.metrics, name, reading, changed)
-        before = Tables(files, ingests, metrics)
+        reports = _reports(before.reports, name, reading, changed)
+        before = replace(before, files=files, ingests=ingests, metrics=metrics, reports=reports)
         found = {
             "files": n_files,
             "arrivals": n_arrivals,
@@ -248,7 +249,7 @@ def _metrics(
         return metrics, 0
     there = reading.still_there or reading
     now = reading.metrics if there.metrics is None else there.metrics
-    keys = ["name", "node", "sampled_at"]
+    keys = ["name", "node", "sampled_at", "exposure"]
     is_again = pd.MultiIndex.from_frame(own[keys]).isin(pd.MultiIndex.from_frame(now[keys]))
     if not reading.has_own_times:
         return metrics.drop(own.index[is_again]), int((~is_again).sum())
@@ -262,6 +263,16 @@ def _metrics(
         newest = reading.metrics["sampled_at"].max()
         is_again = is_again | (own["sampled_at"] > newest).to_numpy(dtype=bool)
     return metrics.drop(own.index[is_again]), int((~is_again).sum())
+
+
+def _reports(
+    reports: DataFrame, name: str, reading: Reading, changed: Collection[str]
+) -> DataFrame:
+    """Return reports of exposures that stay; others are replaced when merging."""
+    own = reports["source"] == name
+    says_other = reading.files is not None or reading.attempts is not None
+    is_replaced = bool(changed) and (reading.append_exposures or says_other)
+    return reports[~own] if is_replaced else reports
 
 
 def _come_again(old: Sequence[Series[Any]], new: Sequence[Series[Any]]) -> Mask:
