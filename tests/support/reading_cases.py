@@ -33,6 +33,7 @@ CASES = [
     ReadingCase("files", {"name_pattern": IN_THE_FOLDER}),
     ReadingCase("files", {"whole_folders": ["2020-02-12"]}),
     ReadingCase("gen2", {"raw_pattern": r"(?P<exposure>\d{3})\d*-det(?P<detector>\d+)"}, 1),
+    ReadingCase("gen2", {"zone": "America/Santiago"}, 1),
     ReadingCase("gen2", {"skip": ["*000002*"]}),
     ReadingCase("gen3", {"dataset_type": "raws"}),
     ReadingCase("dbb", {"timezone": "America/Santiago"}),
