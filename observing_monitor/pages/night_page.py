@@ -82,10 +82,11 @@ class NightPages:
         return exposures_table(self.content.exposures, self.around.night, self.around.has_ingest)
 
     def _log(self, log: ObservingLog) -> Table:
-        from observing_monitor.pages.observing_log import log_table
+        from observing_monitor.pages.observing_log import Shown, log_table
 
         around, stream = self.around, self.night.job.stream
-        return log_table(log, around.night, around.has_ingest, stream.gap_min_s)
+        shown = Shown(around.night, stream.gap_min_s, reports_files(stream), around.has_ingest)
+        return log_table(log, shown)
 
     def _shown_exposures(self) -> dict[str, Any]:
         """Return members of `NightPage` about exposures."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -32,28 +32,30 @@ _FACTS = (
 MAX_COMMENT = 200  # characters of a comment
 
 
-def log_table(log: ObservingLog, night: str, has_ingest: bool, gap_min_s: float) -> Table:
-    """Return the observing log, in the order of its rows.
+class Shown(NamedTuple):
+    """What the stream says about its observing log."""
 
-    Parameters
-    ----------
-    log : ObservingLog
-    night : str
-        Its date: times are shown without the year.
-    has_ingest : bool
-        True if a stage comes after arrival.
-    gap_min_s : float
-        A longer gap is marked.
-    """
+    night: str  # its date: times are shown without the year
+    gap_min_s: float  # a longer gap is marked
+    has_files: bool  # True if a source reports files
+    has_ingest: bool  # True if a stage comes after arrival
+
+
+def log_table(log: ObservingLog, shown: Shown) -> Table:
+    """Return the observing log, in the order of its rows."""
     words, rows = WORDS["observed"], _shown(log.rows)
     made = [
-        TableColumn(words["started_at"], wording.all_near(rows["started_at"], night), "num"),
+        TableColumn(words["started_at"], wording.all_near(rows["started_at"], shown.night), "num"),
         TableColumn(words["exposure"], _names(rows), is_foreign=True),
     ]
     made += [_fact(words[name], rows[name]) for name in _FACTS if _is_told(rows, name)]
-    made.append(TableColumn(words["gap_before_s"], _gaps(rows["gap_before_s"], gap_min_s), "num"))
+    made.append(
+        TableColumn(words["gap_before_s"], _gaps(rows["gap_before_s"], shown.gap_min_s), "num")
+    )
     made += [_measure(measure) for measure in log.measures]
-    made.append(TableColumn(words["n_files"], _chips(rows, has_ingest), draw="chips"))
+    if shown.has_files:
+        chips = _chips(rows, shown.has_ingest)
+        made.append(TableColumn(words["n_files"], chips, draw="chips"))
     if rows["comment"].notna().any():
         comments = [_short(text) for text in _texts(rows["comment"])]
         made.append(TableColumn(words["comment"], comments, "why", is_foreign=True))
@@ -87,7 +89,8 @@ def _is_told(rows: DataFrame, name: str) -> bool:
     if name == "instrument":
         return bool(rows[name].nunique() > 1)
     if name == "seq_num":
-        return bool((rows[name].astype("str") != rows["exposure"]).fillna(False).any())
+        told = rows[rows[name].notna()]
+        return bool((told[name].astype("str") != told["exposure"]).any())
     return bool(rows[name].notna().any())
 
 
