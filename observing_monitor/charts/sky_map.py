@@ -80,9 +80,11 @@ def _places(pointed: DataFrame, at: Floats, position: Position | None) -> _Place
 
 def _kinds(pointed: DataFrame, places: _Places, is_up: Flags, is_known: Flags) -> list[Kind]:
     """Return pointings by filter, or by type if no filter is known."""
-    column = "physical_filter" if pointed["physical_filter"].notna().any() else "observation_type"
-    names = pointed[column].fillna("no filter" if column == "physical_filter" else "other")
-    names = names.astype(str)
+    filters = pointed["physical_filter"].fillna(pointed["band"])
+    if filters.notna().any():
+        names = filters.fillna("no filter").astype(str)
+    else:
+        names = pointed["observation_type"].fillna("other").astype(str)
     order = sorted(names.value_counts().index[: MAX_KINDS - 1])
     labels = names.where(names.isin(order), "others").to_numpy()
     made = []

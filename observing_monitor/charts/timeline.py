@@ -6,7 +6,8 @@ Places along the time axis are percent of its length, so that text keeps its siz
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.charts.drawings import Box, Curve, Line, Mark, Strip, Tick, Timeline
 from observing_monitor.charts.under_the_sky import sky_words
@@ -16,10 +17,10 @@ from observing_monitor.model.columns import OBSERVATION_TYPES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
     from observing_monitor.model.position import Position
-    from observing_monitor.tables.intervals import Floats, Taken
+    from observing_monitor.tables.intervals import Floats, Rows, Taken
     from observing_monitor.tables.night_use import NightUse
 
 UTC = datetime.UTC
@@ -53,6 +54,7 @@ def timeline(
     bounds: tuple[datetime.datetime, datetime.datetime],
     place: Place,
     series: Sequence[Metric] = (),
+    hrefs: Mapping[str, str] | None = None,
 ) -> Timeline | None:
     """Return the timeline of a night; None if no exposure has a time.
 
@@ -67,6 +69,8 @@ def timeline(
     place : Place
     series : sequence of Metric
         The metrics that the settings name.
+    hrefs : mapping, optional
+        Where the row of each exposure is, by its anchor; by default, on the same page.
     """
     from observing_monitor.tables.intervals import of_exposures
 
@@ -77,9 +81,9 @@ def timeline(
         return None
     zone, ticks = _ticks(axis, place.timezone)
     curves = {one.label: _curve(one, axis) for one in series}
-    named = exposures.assign(exposure=exposures["exposure"].fillna(""))
+    listed = _listed(exposures, taken, hrefs)
     return Timeline(
-        strips=_strips(named, taken, axis),
+        strips=_strips(exposures, listed, axis),
         gaps=_gaps(use, axis),
         sky=[_box(span, axis) for span in over.sun if span.name != "day"] if over else [],
         moon=[_box(span, axis) for span in over.moon if axis.is_in(span)] if over else [],
@@ -172,29 +176,48 @@ def _clock(at: float) -> str:
 # --- exposures -----------------------------------------------------------------------------------
 
 
-def _strips(exposures: DataFrame, taken: Taken, axis: Axis) -> list[Strip]:
+class _Exposures(NamedTuple):
+    """A night's exposures, as lists, which are faster to look into than a table."""
+
+    taken: Taken
+    names: list[str]
+    facts: list[tuple[float, str, str, float]]  # exposure time, target, program, airmass
+    hrefs: Mapping[str, str] | None
+
+
+def _listed(exposures: DataFrame, taken: Taken, hrefs: Mapping[str, str] | None) -> _Exposures:
+    names = exposures["exposure"].fillna("").tolist()
+    columns = [
+        exposures["exposure_time_s"].tolist(),
+        *(exposures[name].fillna("").tolist() for name in ("target", "program")),
+        exposures["airmass"].tolist(),
+    ]
+    return _Exposures(taken, names, list(zip(*columns, strict=True)), hrefs)
+
+
+def _strips(exposures: DataFrame, listed: _Exposures, axis: Axis) -> list[Strip]:
     """Return one strip per type, or per filter of a type that has several."""
     import numpy as np
 
     kinds = exposures["observation_type"].fillna("other").astype(str).to_numpy()
-    filters = exposures["physical_filter"].fillna("").astype(str).to_numpy()
-    is_shown = (taken.ends >= axis.start) & (taken.starts <= axis.end)
+    known = exposures["physical_filter"].fillna(exposures["band"])
+    filters = known.fillna("").astype(str).to_numpy()
+    is_shown = (listed.taken.ends >= axis.start) & (listed.taken.starts <= axis.end)
     order = [*dict.fromkeys(("science", *OBSERVATION_TYPES)), *sorted(set(kinds))]
-    named: list[tuple[str, Floats]] = []
+    named: list[tuple[str, Rows]] = []
     for kind in dict.fromkeys(order):
         of_kind = np.flatnonzero((kinds == kind) & is_shown)
-        names = sorted(set(filters[of_kind]))
-        for name in names:
-            rows = of_kind[filters[of_kind] == name]
-            named.append((f"{kind} {name}".strip(), rows))
+        named += [
+            (f"{kind} {name}".strip(), of_kind[filters[of_kind] == name])
+            for name in sorted(set(filters[of_kind]))
+        ]
     tones = _tones([label for label, _ in named])
     return [
-        Strip(label, tones[label], _marks(exposures, taken, rows, axis))
-        for label, rows in _bounded(named)
+        Strip(label, tones[label], _marks(listed, rows, axis)) for label, rows in _bounded(named)
     ]
 
 
-def _bounded(named: list[tuple[str, Floats]]) -> list[tuple[str, Floats]]:
+def _bounded(named: list[tuple[str, Rows]]) -> list[tuple[str, Rows]]:
     """Return strips; the rarest are one if there are too many."""
     import numpy as np
 
@@ -211,41 +234,37 @@ def _tones(labels: Sequence[str]) -> Mapping[str, str]:
     return tones | {"others": "series-8"}
 
 
-def _marks(exposures: DataFrame, taken: Taken, rows: Floats, axis: Axis) -> list[Mark]:
+def _marks(listed: _Exposures, rows: Rows, axis: Axis) -> list[Mark]:
     """Return the marks of a strip; those closer than a pixel or two are one."""
-    rows = rows[taken.starts[rows].argsort(kind="stable")]
+    starts = listed.taken.starts
     nearest = axis.length / MAX_MARKS
     groups: list[list[int]] = []
-    for row in rows.tolist():
-        if groups and taken.starts[row] - taken.starts[groups[-1][0]] < nearest:
+    for row in rows[starts[rows].argsort(kind="stable")].tolist():
+        if groups and starts[row] - starts[groups[-1][0]] < nearest:
             groups[-1].append(row)
         else:
             groups.append([row])
-    return [_mark(exposures, taken, group, axis) for group in groups]
+    return [_mark(listed, group, axis) for group in groups]
 
 
-def _mark(exposures: DataFrame, taken: Taken, group: Sequence[int], axis: Axis) -> Mark:
-    start, end = taken.starts[group[0]], max(taken.ends[row] for row in group)
-    x = axis.percent(start)
-    first = exposures.iloc[group[0]]
-    times = f"{_clock(start)} to {_clock(end)} UTC"
+def _mark(listed: _Exposures, group: Sequence[int], axis: Axis) -> Mark:
+    first, name = group[0], listed.names[group[0]]
+    start, end = listed.taken.starts[first], max(listed.taken.ends[row] for row in group)
+    x, times = axis.percent(start), f"{_clock(start)} to {_clock(end)} UTC"
     if len(group) > 1:
-        last = exposures["exposure"].iloc[group[-1]]
-        words = f"{len(group)} exposures, {first['exposure']} to {last}, {times}"
+        words = f"{len(group)} exposures, {name} to {listed.names[group[-1]]}, {times}"
     else:
-        words = ", ".join([str(first["exposure"]), times, *_facts(first)])
-    width = max(round(axis.percent(end) - x, 3), NARROWEST)
-    return Mark(x, width, f"#{wording.exposure_anchor(str(first['exposure']))}", words)
+        words = ", ".join([name, times, *_facts(*listed.facts[first])])
+    anchor = wording.exposure_anchor(name)
+    href = f"#{anchor}" if listed.hrefs is None else listed.hrefs.get(anchor, "")
+    return Mark(x, max(round(axis.percent(end) - x, 3), NARROWEST), href, words)
 
 
-def _facts(row: Series[Any]) -> list[str]:
-    """Return what a mark says besides its type and filter."""
-    time, airmass = row["exposure_time_s"], row["airmass"]
-    facts = [f"{wording.rounded(time)} s"] if isinstance(time, float) and time == time else []
-    facts += [str(row[name]) for name in ("target", "program") if isinstance(row[name], str)]
-    if isinstance(airmass, float) and airmass == airmass:
-        facts.append(f"airmass {airmass:.2f}")
-    return facts
+def _facts(exposure_time_s: float, target: str, program: str, airmass: float) -> list[str]:
+    """Return facts about an exposure, besides its type and filter."""
+    facts = [] if math.isnan(exposure_time_s) else [f"{wording.rounded(exposure_time_s)} s"]
+    facts += [text for text in (target, program) if text]
+    return facts if math.isnan(airmass) else [*facts, f"airmass {airmass:.2f}"]
 
 
 def _gaps(use: NightUse, axis: Axis) -> list[Box]:

@@ -99,6 +99,7 @@ def judge_night(
     # the sources' own checks use their own dates
     from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
     use = night_use(job, own)
+    row["is_observed"] = use is not None and use.known_until is not None
     night = _night(job, own, judged, shared, stopped, use)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
@@ -178,7 +179,9 @@ def _has_rows(tables: Tables) -> bool:
     """True if anything was taken, tried or measured."""
     # lists of what should come are no data
     is_list = tables.metrics["unit"].str.startswith("text/", na=False)
-    return bool(len(tables.files) or len(tables.ingests) or not is_list.all())
+    return bool(
+        len(tables.files) or len(tables.ingests) or len(tables.exposures) or not is_list.all()
+    )
 
 
 def _night(

@@ -8,12 +8,17 @@ from observing_monitor.judging.night_use import night_use
 from observing_monitor.pages.other_streams import metrics_of, split_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from observing_monitor.charts.timeline import Metric
     from observing_monitor.pages.night_job import JudgedNight
 
 
-def observed_parts(night: JudgedNight) -> dict[str, Any]:
-    """Return members of `NightPage` about exposures; none if no exposure is known."""
+def observed_parts(night: JudgedNight, hrefs: Mapping[str, str]) -> dict[str, Any]:
+    """Return members of `NightPage` about exposures; none if no exposure is known.
+
+    `hrefs` say where the row of each exposure is, by its anchor.
+    """
     job, exposures = night.job, night.tables.exposures
     use = night_use(job, night.tables)
     if use is None:
@@ -24,9 +29,10 @@ def observed_parts(night: JudgedNight) -> dict[str, Any]:
 
     stream = job.stream
     place = Place(stream.position, stream.timezone)
+    series = _series(night)
     return {
-        "use": night_used(use, stream, job.night.isoformat()),
-        "timeline": timeline(exposures, use, stream.rule.bounds(job.night), place, _series(night)),
+        "use": night_used(use, stream, job.night.isoformat(), hrefs),
+        "timeline": timeline(exposures, use, stream.rule.bounds(job.night), place, series, hrefs),
         "sky_map": sky_map(exposures, stream.position),
     }
 

@@ -11,7 +11,7 @@ from observing_monitor.pages.tables import EMPTY, Cell, Table, TableColumn, sche
 from observing_monitor.tables.night_use import GROUPED_BY, SHARES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from observing_monitor.pages.glossary import Word
     from observing_monitor.settings.stream import Stream
@@ -35,14 +35,19 @@ _GROUPED = {
 }
 
 
-def night_used(use: NightUse, stream: Stream, night: str) -> NightUsed:
-    """Return the section about how a night was used."""
+def night_used(use: NightUse, stream: Stream, night: str, hrefs: Mapping[str, str]) -> NightUsed:
+    """Return the section about how a night was used.
+
+    `hrefs` say where the row of each exposure is, by its anchor.
+    """
     return NightUsed(
         facts=_facts(use),
         bar=_bar(use),
         note=_note(use, stream, night),
         no_gaps=_no_gaps(use, stream),
-        tables=[table for table in (_gaps(use, night), _medians(use), *_groups(use)) if table],
+        tables=[
+            table for table in (_gaps(use, night, hrefs), _medians(use), *_groups(use)) if table
+        ],
     )
 
 
@@ -105,7 +110,7 @@ def _shares(use: NightUse) -> list[tuple[str, float, float]]:
     ]
 
 
-def _gaps(use: NightUse, night: str) -> Table:
+def _gaps(use: NightUse, night: str, hrefs: Mapping[str, str]) -> Table:
     if not use.gaps:
         return EMPTY
     words, gaps = WORDS["use"], use.gaps[:MAX_GAPS]
@@ -115,14 +120,15 @@ def _gaps(use: NightUse, night: str) -> Table:
     made = [
         TableColumn(words["starts_at"], starts, "num"),
         schema_column("length_s", words["length_s"], [gap.length_s for gap in gaps]),
-        TableColumn(words["after"], [_exposure(gap.after) for gap in gaps]),
-        TableColumn(words["before"], [_exposure(gap.before) for gap in gaps]),
+        TableColumn(words["after"], [_exposure(gap.after, hrefs) for gap in gaps]),
+        TableColumn(words["before"], [_exposure(gap.before, hrefs) for gap in gaps]),
     ]
     return Table(made, f"Gaps, times in UTC{rest}", css="use")
 
 
-def _exposure(name: str) -> str | Cell:
-    return Cell(name, href=f"#{wording.exposure_anchor(name)}") if name else wording.NOTHING
+def _exposure(name: str, hrefs: Mapping[str, str]) -> str | Cell:
+    href = hrefs.get(wording.exposure_anchor(name), "")
+    return Cell(name, href=href) if href else name or wording.NOTHING
 
 
 def _no_gaps(use: NightUse, stream: Stream) -> str:

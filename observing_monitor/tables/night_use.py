@@ -316,7 +316,7 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
 
     times = pd.DataFrame(
         {
-            "name": exposures[column].astype("object").fillna("").astype(str).to_numpy(),
+            "name": _names(exposures, column).astype("object").fillna("").astype(str).to_numpy(),
             "exposed": np.nan_to_num(exposures["exposure_time_s"].to_numpy("float64")),
             "open": _open_shutter(exposures),
         }
@@ -333,6 +333,12 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
         places = {name: place for place, name in enumerate(order)}
         return sorted(made, key=lambda group: (group.name == "", places.get(group.name, 99)))
     return sorted(made, key=lambda group: (group.name == "", -group.open_shutter_s, group.name))
+
+
+def _names(exposures: DataFrame, column: str) -> Series[str]:
+    """Return a column; the band stands for a filter that is not known."""
+    values = exposures[column]
+    return values.fillna(exposures["band"]) if column == "physical_filter" else values
 
 
 def _measures(metrics: DataFrame, science: Series[str]) -> list[Measure]:

@@ -29,7 +29,7 @@ class Settings:
     gap_min_s = 600.0
 
 
-def observed(text):
+def observed(text, hrefs):
     """Return the sections of a running night; `text` is in all that others wrote."""
     text = text.replace("\udcff", "\ufffd")  # tables are UTF-8
     starts = [START + pd.Timedelta(seconds=seconds) for seconds in (0, 60, 61, 5000)]
@@ -60,7 +60,7 @@ def observed(text):
     use = use_of_night(rows, numbers, PLACE.position, span, UseSettings(readout_s=2))
     series = [Metric(text, numbers), Metric(f"rain {text}", numbers[:0])]
     return {
-        "use": night_used(use, Settings, NIGHT),
-        "timeline": timeline(rows, use, BOUNDS, PLACE, series),
+        "use": night_used(use, Settings, NIGHT, hrefs),
+        "timeline": timeline(rows, use, BOUNDS, PLACE, series, hrefs),
         "sky_map": sky_map(rows, PLACE.position),
     }
