@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from observing_monitor.model import columns
 from observing_monitor.model.digest import digest, hex_digest
 from observing_monitor.readers.bounded import LIMITS
 
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 
 # settings that say where a source is, not how it is read
 PLACES = frozenset({"path", "url", "file", "dump"})
-# version of the schema in the fingerprints. Version 2 asks a source nothing else, so that an
-# upgrade leaves them as they are.
-_ASKED_VERSION = 1
 
 
 def source_keys(stream: Stream) -> dict[str, str]:
     """Return a fingerprint of each source's question."""
-    return {source.name: _source_key(stream, source) for source in stream.sources}
+    return {
+        source.name: _source_key(stream, source, columns.SCHEMA_VERSION)
+        for source in stream.sources
+    }
 
 
-def _source_key(stream: Stream, source: DescribedSource) -> str:
+def _source_key(stream: Stream, source: DescribedSource, schema_version: int) -> str:
     """Return a fingerprint of a source's settings, night rule and schema."""
     facts: tuple[object, ...] = (
-        _ASKED_VERSION,
+        schema_version,
         stream.rule,
         source.kind,
         source.settings,
@@ -62,7 +63,7 @@ def changed_settings(looked: Looked, stream: Stream, source: DescribedSource) ->
     if before is not None:
         return frozenset(name for name in {*before, *now} if before.get(name) != now.get(name))
     key = (looked.get("keys") or {}).get(source.name)
-    is_same = key is None or key == _source_key(stream, source)
+    is_same = key is None or key == _source_key(stream, source, schema_version=1)
     return frozenset() if is_same else frozenset(now) - PLACES
 
 

@@ -13,6 +13,7 @@ from observing_monitor.collecting.looks import look_at_night
 from observing_monitor.collecting.read_night import merge_night, read_sources
 from observing_monitor.errors import StoreError
 from observing_monitor.storage.index import TABLES, is_pruned
+from observing_monitor.tables.merge import METRIC_KEYS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 KEYS = {
     "files": ["file_id"],
     "ingests": ["source", "file_id", "stage", "attempted_at", "attempt"],
-    "metrics": ["source", "name", "node", "sampled_at", "exposure"],
-    "exposures": ["instrument", "exposure"],
+    "metrics": ["source", *METRIC_KEYS],
+    "exposures": ["exposure", "instrument"],
 }
 
 

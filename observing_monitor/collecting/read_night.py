@@ -26,7 +26,7 @@ from observing_monitor.model.messages import shortened
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.reading import Reading, Tables
 from observing_monitor.processes.parallel import helper_threads
-from observing_monitor.settings.traits import attempt_sources, exposure_order
+from observing_monitor.settings.traits import attempt_sources, trusted_order
 from observing_monitor.storage.index import Look
 from observing_monitor.tables import changes, cross_night, merge
 from observing_monitor.tables.history import split_history, with_history
@@ -201,7 +201,7 @@ def merge_night(stored: Tables, reading: NightReading) -> MergedNight:
     left, old = without_derivable(
         before, reading.readings, anew, has_others=bool(others), doubtful=doubtful
     )
-    order = exposure_order(reading.task.stream)
+    order = trusted_order(reading.task.stream)
     current = merge.update(left, reading.readings, silent=silent, order=order)
     return MergedNight(before, old, current, with_history(current, history), renamed)
 

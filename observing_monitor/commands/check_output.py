@@ -15,7 +15,7 @@ from observing_monitor.model.wording import n_of
 from observing_monitor.readers.plain_files import is_address
 from observing_monitor.storage import layout
 from observing_monitor.storage.split_output import SplitOutput
-from observing_monitor.storage.store import Store
+from observing_monitor.storage.store import READABLE, Store
 from observing_monitor.storage.takeover import foreign_files
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _check_store(output: Output, stream: Stream) -> Answer:
     found = Answer(FINE, [f"store of {stream.name}: {nights_text(store.nights())}"])
     index = output.read_json(layout.index_file(stream.name)) or {}
     version = index.get("schema_version")
-    if version in (None, *columns.READABLE_VERSIONS):
+    if version is None or version in READABLE:
         return found
     words = f"its store is of version {version}, this program's {columns.SCHEMA_VERSION}"
     return Answer(ODD, [f"{stream.name}: {words}; the next run remakes its index"]) + found

@@ -201,11 +201,10 @@ def _n_lost(history: Tables, stored: Tables) -> int:
 
     A row that a source has told under the same key counts as stored.
     """
-    from observing_monitor.tables.history import TABLES as HISTORY_TABLES
-    from observing_monitor.tables.history import history_keys
+    from observing_monitor.tables.history import TAKEN_OVER, history_keys
 
     n_lost = 0
-    for name in HISTORY_TABLES:
+    for name in TAKEN_OVER:
         keys = history_keys(name, getattr(history, name))
         there = history_keys(name, getattr(stored, name))
         n_lost += int((~keys.isin(there)).sum())

@@ -172,7 +172,9 @@ def _has_rows(tables: Tables) -> bool:
     """True if anything was taken, tried or measured."""
     # lists of what should come are no data
     is_list = tables.metrics["unit"].str.startswith("text/", na=False)
-    return bool(len(tables.files) or len(tables.ingests) or not is_list.all())
+    return bool(
+        len(tables.files) or len(tables.ingests) or len(tables.exposures) or not is_list.all()
+    )
 
 
 def _night(

@@ -8,8 +8,9 @@ History of the schema. `SCHEMA_VERSION` is in every index. The footer of a table
 of its newest column, so that an upgrade rewrites no table.
 
 1. files, ingests, metrics.
-2. exposures and reports, written only for nights that have any; the column `exposure` of metrics,
-   written only if it has a value. Tables and indexes of version 1 are read as they are.
+2. exposures, and reports: exposures as each source has them. Written only for nights that have any.
+   The column `exposure` of metrics, written only if it has a value. Tables and indexes of version 1
+   are read as they are.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ from typing import Any
 Summary = Mapping[str, Any]
 
 SCHEMA_VERSION = 2
-# versions of stores that are read as they are
-READABLE_VERSIONS = (1, 2)
 # the `source` of data from import-prototype; no source of a stream may have this name
 HISTORY = "prototype"
 
@@ -202,8 +201,8 @@ TABLES = {
     "exposures": EXPOSURES,
     "reports": EXPOSURES,
 }
-# table -> version of the schema that brought it; such a table is written only if it has rows
-LATER_TABLES = {"exposures": 2, "reports": 2}
+# tables that a night may lack; it then has no rows of them
+OPTIONAL = ("exposures", "reports")
 
 # Outcomes of an attempt. tables/classify.py derives the class of the file.
 STATUSES = {

@@ -113,8 +113,8 @@ class Reading:
         Columns `columns.EXPOSURES`; `source` may be left out. None if the source has none. A
         report of one source; `tables.observed.join_exposures` joins those of all sources.
     append_exposures : bool
-        True if `exposures` are added to earlier ones of the source instead of replacing them.
-        An earlier one of the same name is replaced.
+        True if `exposures` are added to earlier reports, as those of headers that are read once.
+        A report of the same exposure replaces the earlier one.
     fault : str
         What could not be read of the night, though the rest was: a fault of the source. The
         tables are merged all the same.

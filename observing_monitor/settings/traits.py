@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from observing_monitor.sources.registry import SourceClass
 
 
+# kinds of source that only know what their files say
+FILE_STORES = ("files", "objects")
+
+
 def source_classes(stream: Stream) -> list[tuple[DescribedSource, SourceClass]]:
     """Return each source of a stream with its class."""
     return [(described, source_class(described.kind)) for described in stream.sources]
@@ -23,6 +27,15 @@ def reports_files(stream: Stream) -> bool:
     )
 
 
+def trusted_order(stream: Stream) -> list[str]:
+    """Return the sources, the most trusted about exposures first.
+
+    That is the order of the settings, but a registry comes before its files.
+    """
+    ordered = sorted(stream.sources, key=lambda described: described.kind in FILE_STORES)
+    return [described.name for described in ordered]
+
+
 def attempt_sources(stream: Stream) -> list[str]:
     """Return the names of the sources that report attempts."""
     return [
@@ -30,17 +43,6 @@ def attempt_sources(stream: Stream) -> list[str]:
         for described, kind in source_classes(stream)
         if kind.stages_of(described.settings)
     ]
-
-
-def exposure_order(stream: Stream) -> list[str]:
-    """Return the sources in the order in which their facts of exposures count.
-
-    That of the settings, with headers of files last.
-    """
-    found = source_classes(stream)
-    # a source that was written for an earlier version may be a class of its own
-    last = [d.name for d, kind in found if getattr(kind, "exposures_from_files", False)]
-    return [described.name for described, _ in found if described.name not in last] + last
 
 
 def file_sources(stream: Stream) -> tuple[str, str]:

@@ -229,9 +229,6 @@ class Telling(Source, Protocol):
         only another source of the stream has changed.
     of_others : tuple of str
         Patterns of other sources' metrics that `numbers` and `check` need.
-    exposures_from_files : bool
-        True if exposures are read from the headers of files. What other sources say about an
-        exposure then comes first.
     """
 
     meanings: ClassVar[dict[str, str]] = {}
@@ -240,7 +237,6 @@ class Telling(Source, Protocol):
     histories: ClassVar[tuple[str, ...]] = ()
     looks_at_all: ClassVar[bool] = False
     of_others: ClassVar[tuple[str, ...]] = ()
-    exposures_from_files: ClassVar[bool] = False
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
         """Return `look`, the first with changed settings.

@@ -46,8 +46,6 @@ class FileStore(Telling):
     modification time.
     """
 
-    exposures_from_files = True
-
     @dataclass
     class Settings:
         """Settings of a source of type `files`."""

@@ -38,6 +38,8 @@ FOLDER = layout.STORE
 ATTEMPTS_PREFIX = layout.ATTEMPTS_PREFIX
 # the tables of which unmatched rows are also kept apart
 UNMATCHED = ("files", "ingests")
+# versions of the schema whose index is read as it is
+READABLE = range(1, columns.SCHEMA_VERSION + 1)
 # members of `looked.json` that are objects
 _OBJECTS = (
     "derived",
@@ -206,7 +208,7 @@ class Store:
         digest, sizes = running_digest(n_bytes=16), {}
         for name, described in columns.TABLES.items():
             path, table = layout.table_file(self.stream, night, name), getattr(tables, name)
-            if name in columns.LATER_TABLES and table.empty:
+            if name in columns.OPTIONAL and table.empty:
                 self.output.remove(path)
                 continue
             data = to_parquet(table, described)
@@ -221,7 +223,7 @@ class Store:
         return isinstance(sizes, dict) and all(
             self.output.size(layout.table_file(self.stream, night, name)) == sizes[name]
             if sizes.get(name) is not None
-            else name in columns.LATER_TABLES
+            else name in columns.OPTIONAL
             for name in columns.TABLES
         )
 
@@ -308,7 +310,7 @@ def _is_index(value: object) -> TypeGuard[Index]:
     """True if a value is an index that is read as it is."""
     return (
         isinstance(value, dict)
-        and value.get("schema_version") in columns.READABLE_VERSIONS
+        and value.get("schema_version") in READABLE
         and isinstance(value.get("sources"), dict)
         and isinstance(value.get("nights"), dict)
         and all(

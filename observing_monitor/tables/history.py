@@ -11,7 +11,7 @@ from observing_monitor.model import columns
 from observing_monitor.model.arrays import concatenate, index_in, sort_rows, take_rows
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.match import ENRICHED, is_made_up
-from observing_monitor.tables.merge import metric_keys
+from observing_monitor.tables.merge import METRIC_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,21 +19,18 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
-# the tables that the prototype's data fill
-TABLES = {"files": columns.FILES, "ingests": columns.INGESTS, "metrics": columns.METRICS}
+# the tables that the prototype has rows of
+TAKEN_OVER = ("files", "ingests", "metrics")
 
 
 def split_history(tables: Tables) -> tuple[Tables, Tables]:
     """Return a night's rows from its sources, and from the prototype."""
-    parts = [
-        (frame, frame["source"] == columns.HISTORY)
-        for frame in (tables.files, tables.ingests, tables.metrics)
-    ]
-    files, ingests, metrics = (frame[~is_old] for frame, is_old in parts)
-    # the prototype knew no exposures
-    return replace(tables, files=files, ingests=ingests, metrics=metrics), Tables(
-        *(frame[is_old] for frame, is_old in parts)
-    )
+    own, old = {}, {}
+    for name in TAKEN_OVER:
+        frame = getattr(tables, name)
+        is_old = frame["source"] == columns.HISTORY
+        own[name], old[name] = frame[~is_old], frame[is_old]
+    return replace(tables, **own), replace(Tables.empty(), **old)
 
 
 def join_history(new: Tables, before: Tables) -> Tables:
@@ -42,12 +39,13 @@ def join_history(new: Tables, before: Tables) -> Tables:
     A new row replaces an earlier one of the same file, stage, or metric and time.
     """
     joined = {}
-    for name, described in TABLES.items():
+    for name in TAKEN_OVER:
+        described = columns.TABLES[name]
         now, old = getattr(new, name), getattr(before, name)
         joined[name] = concatenate(
             [now, old[~history_keys(name, old).isin(history_keys(name, now))]], described
         )
-    return Tables(**joined)
+    return replace(Tables.empty(), **joined)
 
 
 def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
@@ -55,7 +53,7 @@ def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:
     by = {
         "files": ["file_id"],
         "ingests": ["file_id", "stage"],
-        "metrics": ["name", "node", "sampled_at", "exposure"],
+        "metrics": METRIC_KEYS,
     }[name]
     return pd.MultiIndex.from_frame(frame[by].astype("str"))
 
@@ -99,7 +97,6 @@ def with_history(tables: Tables, history: Tables) -> Tables:
     files = _filled(files.drop(same.index), old, (*ENRICHED, "transferred_at"))
     old = old[index_in(old["file_id"], files["file_id"]) < 0]
     kept = history.ingests[index_in(_stage_keys(history.ingests), _stage_keys(ingests)) < 0]
-    metrics = concatenate([tables.metrics, history.metrics], columns.METRICS)
     return replace(
         tables,
         files=sort_rows(concatenate([files, old], columns.FILES), ["file_id"]),
@@ -107,7 +104,10 @@ def with_history(tables: Tables, history: Tables) -> Tables:
             concatenate([ingests, kept], columns.INGESTS),
             ["file_id", "stage", "attempted_at", "attempt"],
         ),
-        metrics=sort_rows(metrics, metric_keys(metrics)),
+        metrics=sort_rows(
+            concatenate([tables.metrics, history.metrics], columns.METRICS),
+            METRIC_KEYS,
+        ),
     )
 
 

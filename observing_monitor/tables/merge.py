@@ -32,11 +32,15 @@ if TYPE_CHECKING:
     from observing_monitor.model.reading import Reading
 
 
+# what identifies a sample of a source: two exposures may have a number at the same instant
+METRIC_KEYS = ["name", "node", "sampled_at", "exposure"]
+
+
 def update(
     before: Tables,
     readings: Mapping[str, Reading],
     silent: Collection[str] = (),
-    order: Sequence[str] | None = None,
+    order: Sequence[str] = (),
 ) -> Tables:
     """Return a night's tables after its sources were read.
 
@@ -49,7 +53,7 @@ def update(
     silent : collection of str
         Sources of the stream that did not answer; all their data are kept.
     order : sequence of str, optional
-        Sources in the order in which their facts about an exposure count. By default, that of
+        Sources of the stream, the most trusted about exposures first. By default, the order of
         the readings.
 
     Returns
@@ -81,12 +85,11 @@ def update(
     metrics = _merged_metrics(before, readings, removed)
     files = sort_rows(files, ["file_id"])
     reports = merged_reports(before.reports, readings, removed)
-    keys = metric_keys(metrics)
     return Tables(
         files,
         sort_rows(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
-        sort_rows(metrics.drop_duplicates(["source", *keys], keep="last"), keys),
-        *_with_exposures(reports, [*readings] if order is None else order, files),
+        sort_rows(metrics.drop_duplicates(["source", *METRIC_KEYS], keep="last"), METRIC_KEYS),
+        *_with_exposures(reports, order or [*readings], files),
     )
 
 
@@ -98,7 +101,7 @@ def _with_exposures(
         return reports, reports
     from observing_monitor.tables.observed import join_exposures
 
-    return join_exposures(reports, order, files)[0], reports
+    return join_exposures(reports, order, files).exposures, reports
 
 
 def sources_of(tables: Tables) -> set[str]:
@@ -306,17 +309,8 @@ def _merged_metrics(
         concatenate([_kept_metrics(before.metrics, readings), *now], columns.METRICS)
     )
     is_removed = metrics["source"].isin(removed)
-    left = _not_in(metrics[is_removed], metrics[~is_removed], metric_keys(metrics))
+    left = _not_in(metrics[is_removed], metrics[~is_removed], METRIC_KEYS)
     return concatenate([left, metrics[~is_removed]], columns.METRICS)
-
-
-def metric_keys(metrics: DataFrame) -> list[str]:
-    """Return the columns that identify a sample of a source.
-
-    Two exposures may have a number at the same instant.
-    """
-    of_exposures = ["exposure"] if metrics["exposure"].notna().any() else []
-    return ["name", "node", "sampled_at", *of_exposures]
 
 
 def _kept_metrics(before: DataFrame, readings: Mapping[str, Reading]) -> DataFrame:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from observing_monitor.model import columns, frames
-from observing_monitor.model.arrays import sort_rows
+from observing_monitor.model.arrays import index_in, sort_rows
 from observing_monitor.tables.observed_groups import group_reports, normal_text
 
 if TYPE_CHECKING:
@@ -20,40 +23,52 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
-# kinds of problems
-AMBIGUOUS, CONTRADICTION = "ambiguous", "contradiction"
-# facts on which the sources of an exposure must agree -> words
-COMPARED = {"target": "target", "physical_filter": "filter", "exposure_time_s": "exposure time"}
-# sources measure exposure times, or give those that were asked for: so far may they differ
-TOLERANCE_S, TOLERANCE_SHARE = 0.1, 0.01
-# the longest time that an exposure without an end can take
+# facts of which two sources should say the same
+COMPARED = ("target", "physical_filter", "exposure_time_s")
+# exposure times may differ by so much, since some are what was asked for: seconds, and share
+TOLERANCE_S, TOLERANCE = 0.5, 0.02
+# a longer exposure time is no fact
 LONGEST_S = 10 * 86400.0
 
 
-def join_exposures(
-    reports: DataFrame, order: Sequence[str], files: DataFrame
-) -> tuple[DataFrame, DataFrame]:
-    """Return a night's exposures, each once, and what is odd.
+@dataclass(frozen=True)
+class Joined:
+    """Exposures of a night, and what is odd about their reports.
+
+    Attributes
+    ----------
+    exposures : DataFrame
+        Columns `columns.EXPOSURES`, one row per exposure, by start.
+    contradictions : DataFrame
+        Columns exposure, column, words: what sources disagree about.
+    ambiguous : DataFrame
+        Columns exposure, source: reports that may belong to several exposures. Each is a row of
+        its own.
+    """
+
+    exposures: DataFrame
+    contradictions: DataFrame
+    ambiguous: DataFrame
+
+
+def join_exposures(reports: DataFrame, order: Sequence[str], files: DataFrame) -> Joined:
+    """Join the reports of several sources on the same exposures.
+
+    A report belongs to the exposure of the same `exposure`, else `obsid`, else `seq_num` and
+    instrument. A name that only the file has counts too. A report that fits several is not joined.
 
     Parameters
     ----------
     reports : DataFrame
-        Columns `columns.EXPOSURES`, with one source per row.
+        Columns `columns.EXPOSURES`, all of one night, each row of one source.
     order : sequence of str
-        Sources. The first one with a value has it; those that are not listed come last.
+        Sources, the most trusted first. Of each fact the first one that is known counts.
     files : DataFrame
-        The night's, `columns.FILES`. One with both an exposure and an obsid says that they are
-        the same.
-
-    Returns
-    -------
-    exposures : DataFrame
-        Columns `columns.EXPOSURES`, sorted.
-    problems : DataFrame
-        A row per problem: kind (`AMBIGUOUS` or `CONTRADICTION`), exposure and reason.
+        Columns `columns.FILES`: names that complete those of the reports.
     """
     if reports.empty:
-        return frames.empty(columns.EXPOSURES), _problems([], [], [])
+        nothing = _texts(exposure=[], column=[], words=[])
+        return Joined(frames.empty(columns.EXPOSURES), nothing, _texts(exposure=[], source=[]))
     rows = _by_priority(reports, order)
     groups, is_ambiguous = group_reports(rows, files)
     by_group = np.argsort(groups, kind="stable")
@@ -64,15 +79,14 @@ def join_exposures(
     made["exposure"] = _names(made)
     joined = pd.DataFrame(made)
     joined["ended_at"] = _ends(joined)
-    problems = pd.concat(
-        [
-            *(_contradictions(rows, groups, joined, firsts[fact], fact) for fact in COMPARED),
-            _ambiguous(joined, is_ambiguous),
-        ],
-        ignore_index=True,
-    )
+    disagreed = [_disagreed(rows, groups, joined, firsts[fact], fact) for fact in COMPARED]
+    ambiguous = joined.loc[is_ambiguous, ["exposure", "source"]].reset_index(drop=True)
     by = ["started_at", "exposure", "instrument"]
-    return sort_rows(frames.frame(columns.EXPOSURES, joined), by), problems
+    return Joined(
+        sort_rows(frames.frame(columns.EXPOSURES, joined), by),
+        pd.concat(disagreed, ignore_index=True),
+        ambiguous,
+    )
 
 
 def _by_priority(reports: DataFrame, order: Sequence[str]) -> DataFrame:
@@ -124,7 +138,7 @@ def _names(made: dict[str, Series[Any]]) -> Series[str]:
     """Return a name for each exposure, unique per instrument."""
     names = made["exposure"].fillna(made["obsid"])
     if names.isna().any():
-        started = made["started_at"].dt.strftime("%Y%m%dT%H%M%S").astype("str")
+        started = made["started_at"].dt.strftime("%H:%M:%S").astype("str")
         names = names.fillna(made["seq_num"].astype("str")).fillna(started).fillna(made["source"])
     by = pd.DataFrame({"name": names, "instrument": made["instrument"]})
     is_again = by.duplicated()
@@ -145,34 +159,35 @@ def _ends(joined: DataFrame) -> Series[pd.Timestamp]:
     return frames.in_calendar(ended.where(~is_known, ends))
 
 
-# --- problems -------------------------------------------------------------------------------------
+# --- contradictions -------------------------------------------------------------------------------
 
 
-def _problems(kinds: list[str], exposures: list[str], reasons: list[str]) -> DataFrame:
-    texts = {"kind": kinds, "exposure": exposures, "reason": reasons}
-    return pd.DataFrame({name: pd.Series(found, dtype="str") for name, found in texts.items()})
+def _texts(**found: list[str]) -> DataFrame:
+    return pd.DataFrame({name: pd.Series(texts, dtype="str") for name, texts in found.items()})
 
 
-def _contradictions(
+def _disagreed(
     rows: DataFrame,
     groups: NDArray[int64],
     joined: DataFrame,
     first: NDArray[int64],
     fact: str,
 ) -> DataFrame:
-    """Return a problem for each exposure with two values of a fact."""
+    """Return the exposures with two values of a fact, and both values."""
     others = np.flatnonzero(_differs(rows[fact], first[groups]))
-    if not len(others):
-        return _problems([], [], [])
     others = others[np.unique(groups[others], return_index=True)[1]]
     of = groups[others]
     said, sources = (rows[name].astype("object").to_numpy() for name in (fact, "source"))
-    reasons = [
-        f"{COMPARED[fact]}: {said[one]} ({sources[one]}), {said[other]} ({sources[other]})"
+    words = [
+        f"{sources[one]}: {_plain(said[one])}; {sources[other]}: {_plain(said[other])}"
         for one, other in zip(first[of], others, strict=True)
     ]
     names = joined["exposure"].to_numpy()[of].tolist()
-    return _problems([CONTRADICTION] * len(of), names, reasons)
+    return _texts(exposure=names, column=[fact] * len(of), words=words)
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _differs(values: Series[Any], first: NDArray[int64]) -> NDArray[bool_]:
@@ -182,16 +197,65 @@ def _differs(values: Series[Any], first: NDArray[int64]) -> NDArray[bool_]:
     made = np.zeros(len(values), dtype=bool)
     if values.dtype.kind == "f":
         mine, theirs = values.to_numpy()[at], values.to_numpy()[first[at]]
-        allowed = TOLERANCE_S + TOLERANCE_SHARE * np.abs(theirs)
+        allowed = np.maximum(TOLERANCE_S, TOLERANCE * np.abs(theirs))
         made[at] = ~(np.abs(mine - theirs) <= allowed)
     elif len(at):
-        codes = pd.factorize(pd.Series(normal_text(values)).str.lower())[0]
+        # another form of a name is no other name
+        names = values.str.lower().str.replace(r"[\s_-]+", "", regex=True)
+        codes = pd.factorize(names)[0]
         made[at] = codes[at] != codes[first[at]]
     return made
 
 
-def _ambiguous(joined: DataFrame, is_ambiguous: NDArray[bool_]) -> DataFrame:
-    """Return a problem for each report that fits several exposures."""
-    found = joined[is_ambiguous]
-    reasons = [f"{source} names it so that it fits several" for source in found["source"]]
-    return _problems([AMBIGUOUS] * len(found), found["exposure"].tolist(), reasons)
+# --- the files of exposures -----------------------------------------------------------------------
+
+
+def rows_of_files(files: DataFrame, exposures: DataFrame) -> NDArray[int64]:
+    """Return the position of each file's exposure, or -1.
+
+    By `exposure`, else `obsid`, either of which may be the other's name, else `seq_num`. A name
+    that two instruments use is no key.
+
+    Parameters
+    ----------
+    files : DataFrame
+        Columns `columns.FILES`.
+    exposures : DataFrame
+        From `join_exposures`, with the index 0, 1, 2 …
+    """
+    found = np.full(len(files), -1)
+    if exposures.empty or files.empty:
+        return found
+    names = {name: normal_text(files[name]) for name in ("exposure", "obsid")}
+    known = {name: normal_text(exposures[name]) for name in ("exposure", "obsid")}
+    for one, other in (
+        ("exposure", "exposure"),
+        ("obsid", "obsid"),
+        ("obsid", "exposure"),
+        ("exposure", "obsid"),
+    ):
+        if (found < 0).any():
+            found = np.where(found < 0, index_in(names[one], _once(known[other])), found)
+    if (found < 0).any() and exposures["seq_num"].notna().any():
+        numbers = [pa.array(frame["seq_num"]) for frame in (files, exposures)]
+        rows = index_in(numbers[0], _once(numbers[1]))
+        for name in names:
+            # an exposure of another name is another exposure
+            is_other = _differ(
+                names[name], pc.take(known[name], pa.array(np.maximum(rows, 0), pa.int64()))
+            )
+            rows = np.where(is_other, -1, rows)
+        found = np.where(found < 0, rows, found)
+    return found
+
+
+def _differ(texts: Any, others: Any) -> NDArray[bool_]:
+    """Return True where both are known and differ."""
+    return np.asarray(pc.fill_null(pc.not_equal(texts, others), pa.scalar(False)))
+
+
+def _once(values: Any) -> Any:
+    """Return values with null for those that occur several times."""
+    counts: Any = pc.value_counts(values)
+    several = counts.field("values").filter(pc.greater(counts.field("counts"), pa.scalar(1)))
+    return pc.if_else(pc.is_in(values, several), pa.scalar(None, values.type), values)

@@ -15,7 +15,7 @@ from observing_monitor.model.arrays import index_in, take_rows
 from observing_monitor.model.reading import Reading, Tables
 from observing_monitor.tables.match import ENRICHED, is_made_up
 from observing_monitor.tables.match_rows import stems
-from observing_monitor.tables.merge import metric_keys
+from observing_monitor.tables.merge import METRIC_KEYS
 from observing_monitor.tables.reports import come_again
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def _metrics(
         return metrics, 0
     there = reading.still_there or reading
     now = reading.metrics if there.metrics is None else there.metrics
-    keys = metric_keys(pd.concat([own, now[list(own)]]))
+    keys = METRIC_KEYS
     is_again = pd.MultiIndex.from_frame(own[keys]).isin(pd.MultiIndex.from_frame(now[keys]))
     if not reading.has_own_times:
         return metrics.drop(own.index[is_again]), int((~is_again).sum())
@@ -285,7 +285,9 @@ def _reports(
         return (reports.drop(own.index), 0) if is_replaced else (reports, len(own))
     if not getattr(reading, "append_exposures", False):
         return reports, 0
-    is_again = come_again(own, exposures)
+    there = reading.still_there
+    again = getattr(there, "exposures", None) if there else None
+    is_again = come_again(own, exposures if again is None else again)
     return reports.drop(own.index[is_again]), int((~is_again).sum())
 
 
