@@ -1,4 +1,4 @@
-"""Tables of exposures become whole nights by settings alone, made up and real."""
+"""Tables of exposures become whole nights by settings alone."""
 
 import collections
 import csv
@@ -33,7 +33,7 @@ def published(folder, night):
 
 
 def compare(tables, theirs):
-    """Compare a night's stored exposures and numbers with the rows of its table."""
+    """Compare a night's stored exposures with the rows of its table."""
     made = tables.exposures.set_index("exposure")
     assert sorted(made.index) == sorted(row["EXPID"] for row in theirs)
     counted = collections.Counter(OURS[row["OBSTYPE"]] for row in theirs)
@@ -52,7 +52,7 @@ def compare(tables, theirs):
 
 @pytest.mark.parametrize("night", exposure_tables.NIGHTS)
 def test_made_nights(tmp_path, night):
-    """The tables that the example makes are whole nights, the same in every run."""
+    """The example's tables are whole nights, the same in every run."""
     exposure_tables.make_tables(tmp_path)
     path = tmp_path / f"exposure_table_{night:%Y%m%d}.csv"
     theirs, text = rows_of(path), path.read_bytes()
