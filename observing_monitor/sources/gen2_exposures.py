@@ -1,6 +1,7 @@
 """Exposures of a Gen2 registry.
 
-They have what the camera's table `raw` has columns for."""
+They have what the camera's table `raw` has columns for.
+"""
 
 from __future__ import annotations
 
