@@ -21,6 +21,7 @@ from observing_monitor.charts.axes import (
     wants_log,
     words_of,
 )
+from observing_monitor.charts.use_over_nights import use_chart
 from observing_monitor.judging import usual
 from observing_monitor.model import columns, wording
 from observing_monitor.storage.layout import night_page
@@ -69,6 +70,7 @@ def stream_charts(
         for unit in units
     ]
     made += (
+        use_chart(shown),
         _classes_chart(shown, has_ingest),
         _night_delays_chart(shown, before),
         _completeness_chart(shown, before, share) if has_ingest or share else None,

@@ -527,6 +527,11 @@ PERIODS = (
         if c.name in ("n_files", "n_ingested", "n_pending", "n_error", "size_bytes", "completeness")
     ),
     *(
+        c
+        for c in USE
+        if c.name in ("n_exposures_science", "science_s", "open_shutter_s", "night_s")
+    ),
+    *(
         Column(
             f"{stage}_delay_p90_s",
             "float",

@@ -45,7 +45,7 @@ class _Night(NamedTuple):
 def stream_card(stream: Stream, state: State) -> StreamCard:
     """Return a stream's card."""
     nights, has_ingest = state.summaries[:CARD_NIGHTS], bool(stream.last_stage)
-    tables = StreamTables(state.headlines, state.has_files, has_ingest)
+    tables = StreamTables(state.headlines, state.has_files, has_ingest, state.has_exposures)
     index = layout.in_folder(stream.folder, layout.INDEX_PAGE)
     return StreamCard(
         stream=stream.name,

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from observing_monitor.settings.headlines import Headline
 
 
-SUMS = [c.name for c in columns.PERIODS if c.kind == "int" and not c.name.startswith("n_nights")]
-MEDIANS = [c.name for c in columns.PERIODS if c.name.endswith("_s")]
+# times of exposures, which are added up
+USED = ("science_s", "open_shutter_s", "night_s")
+SUMS = [
+    c.name
+    for c in columns.PERIODS
+    if (c.kind == "int" and not c.name.startswith("n_nights")) or c.name in USED
+]
+MEDIANS = [c.name for c in columns.PERIODS if c.name.endswith("_s") and c.name not in USED]
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -74,7 +80,7 @@ def _values(name: str, summaries: Sequence[Summary], headlines: Sequence[Headlin
         "n_nights": len(summaries),
         "n_nights_error": sum(s["status"] == "error" for s in summaries),
         "n_nights_warning": sum(s["status"] == "warning" for s in summaries),
-        **{column: _sum(s[column] for s in summaries) for column in SUMS},
+        **{column: _sum(s.get(column) for s in summaries) for column in SUMS},
         "completeness": completeness(summaries),
         **{column: _median(s[column] for s in summaries) for column in MEDIANS},
         **{

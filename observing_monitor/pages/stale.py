@@ -119,7 +119,16 @@ def year_key(
 ) -> str:
     """Fingerprint of the page of one year."""
     headlines = to_builtins(state.headlines)
-    return digest([common, headlines, state.has_files, years, _night_keys(index, nights)])
+    return digest(
+        [
+            common,
+            headlines,
+            state.has_files,
+            state.has_exposures,
+            years,
+            _night_keys(index, nights),
+        ]
+    )
 
 
 def site_key(site: Site, cards: Sequence[StreamCard]) -> str:

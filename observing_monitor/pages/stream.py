@@ -84,7 +84,10 @@ class _Publisher:
     @property
     def tables(self) -> StreamTables:
         return StreamTables(
-            self.state.headlines, self.state.has_files, bool(self.stream.last_stage)
+            self.state.headlines,
+            self.state.has_files,
+            bool(self.stream.last_stage),
+            self.state.has_exposures,
         )
 
     def path(self, name: str) -> str:

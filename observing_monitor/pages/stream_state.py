@@ -39,6 +39,7 @@ class State:
     its_since: str  # since when data stopped, if they did, as text
     headlines: list[Headline]
     has_files: bool  # True if a source reports files
+    has_exposures: bool  # True if a source reported exposures of any night
     rows: dict[str, SourceRows]  # of the sources that count them, by name
 
 
@@ -71,6 +72,7 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
             stream, _of_newest(index, "units"), _of_newest(index, "aggregates")
         ),
         has_files=reports_files(stream),
+        has_exposures=any(s.get("n_exposures_science") is not None for s in summaries),
         rows={
             name: _shown_rows(rows)
             for name, rows in (index.get("rows") or {}).items()

@@ -38,6 +38,17 @@ OF_FILES = (
     "ingest_delay_median_s",
     "ingest_delay_p90_s",
 )
+# Columns of exposures in the table of nights, in a card's table, and in that of periods.
+OF_EXPOSURES = (
+    "n_exposures_science",
+    "science_s",
+    "open_shutter_s",
+    "n_gaps",
+    "started_late_s",
+    "ended_early_s",
+)
+OF_EXPOSURES_IN_CARD = ("n_exposures_science", "science_s")
+OF_EXPOSURES_IN_PERIODS = ("n_exposures_science", "science_s", "open_shutter_s", "night_s")
 OF_FILES_IN_CARD = ("n_files", "n_ingested", "n_pending", "n_error", "completeness")
 # Columns of the table of periods if there are no files.
 COUNTS_OF_NIGHTS = ("n_nights", "n_nights_error", "n_nights_warning")
@@ -60,11 +71,14 @@ class StreamTables(msgspec.Struct, frozen=True):
         True if a source reports files.
     has_ingest : bool
         True if a stage comes after arrival.
+    has_exposures : bool
+        True if a source reported exposures of any night.
     """
 
     headlines: Sequence[Headline]
     has_files: bool
     has_ingest: bool
+    has_exposures: bool = False
 
     def nights(self, summaries: Iterable[Summary], which: str) -> Table:
         """Return the table of some nights, newest first.
@@ -75,7 +89,8 @@ class StreamTables(msgspec.Struct, frozen=True):
         named = self._named(rows, "")
         return Table(
             [named["night"], named["status"], named["info"], *self._headlines(rows)]
-            + (self._of_files(OF_FILES, rows) if self.has_files else []),
+            + (self._numbers(OF_EXPOSURES, rows) if self.has_exposures else [])
+            + (self._numbers(OF_FILES, rows) if self.has_files else []),
             caption=f"{which}, newest first" + ("; times in UTC" if self.has_files else ""),
             css="nights",
             anchors=[f"night-{row['night']}" for row in rows],
@@ -89,7 +104,8 @@ class StreamTables(msgspec.Struct, frozen=True):
         named = self._named(summaries, folder)
         return Table(
             [named["night"], named["status"], *self._headlines(summaries)]
-            + (self._of_files(OF_FILES_IN_CARD, summaries) if self.has_files else [])
+            + (self._numbers(OF_EXPOSURES_IN_CARD, summaries) if self.has_exposures else [])
+            + (self._numbers(OF_FILES_IN_CARD, summaries) if self.has_files else [])
             + [named["info"]],
             caption="Recent nights, newest first",
         )
@@ -117,9 +133,9 @@ class StreamTables(msgspec.Struct, frozen=True):
         rows = [period.values for period in periods]
         links = [Cell(period.values["period"], href=period.href) for period in periods]
         numbers = [
-            schema_column(name, _over_nights(word, how_of(name)), [row[name] for row in rows])
+            schema_column(name, _over_nights(word, how_of(name)), [row.get(name) for row in rows])
             for name, word in words.items()
-            if name != "period" and (self.has_files or name in COUNTS_OF_NIGHTS)
+            if self._is_of_periods(name)
         ]
         headlines = [
             replace(column, word=_over_nights(headline, headline.over_nights))
@@ -127,6 +143,11 @@ class StreamTables(msgspec.Struct, frozen=True):
         ]
         period = TableColumn(words["period"], links, "pinned")
         return [period, *numbers, *headlines]
+
+    def _is_of_periods(self, name: str) -> bool:
+        if name in OF_EXPOSURES_IN_PERIODS:
+            return self.has_exposures
+        return name != "period" and (self.has_files or name in COUNTS_OF_NIGHTS)
 
     def _named(self, rows: Sequence[Summary], folder: str) -> dict[str, TableColumn]:
         """Return a night's columns that are no numbers."""
@@ -149,11 +170,11 @@ class StreamTables(msgspec.Struct, frozen=True):
             for headline in self.headlines
         ]
 
-    def _of_files(self, names: Iterable[str], rows: Sequence[Summary]) -> list[TableColumn]:
+    def _numbers(self, names: Iterable[str], rows: Sequence[Summary]) -> list[TableColumn]:
         words = column_words("night", self.has_ingest)
         nights = [row["night"] for row in rows]
         return [
-            schema_column(name, words[name], [row[name] for row in rows], nights)
+            schema_column(name, words[name], [row.get(name) for row in rows], nights)
             for name in names
             if name in words
         ]

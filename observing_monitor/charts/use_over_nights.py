@@ -1,0 +1,84 @@
+"""The chart of how nights were used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observing_monitor.charts import figure
+from observing_monitor.model import wording
+from observing_monitor.storage.layout import night_page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from observing_monitor.charts.figure import Json
+    from observing_monitor.model.columns import Summary
+
+# part of a night -> its words and its tone, from below
+PARTS = {
+    "science": ("science", "ingested"),
+    "gaps": ("gaps", "gone"),
+    "rest": ("overhead and other exposures", "pending"),
+}
+
+
+def use_chart(nights: Sequence[Summary]) -> figure.Chart | None:
+    """Return the chart of science, gaps and the rest of each night, in hours.
+
+    None if no night has exposures. A night whose twilights are not known has science alone.
+
+    Parameters
+    ----------
+    nights : sequence of dict
+        By the names of `columns.NIGHTS`, oldest first.
+    """
+    parts = [_parts(night) for night in nights]
+    if not any(parts):
+        return None
+    bars: list[Json] = []
+    for name, (label, tone) in PARTS.items():
+        values = [part.get(name) for part in parts]
+        if not any(values):
+            continue
+        bars.append(
+            {
+                "type": "bar",
+                "y": [None if v is None else round(v / 3600, 3) for v in values],
+                "name": label,
+                "text": [wording.seconds(v) for v in values],
+                "textposition": "none",
+                "hovertemplate": "%{text}<extra>" + label + ", %{x}</extra>",
+                "meta": {"tone": tone},
+                "x": [night["night"] for night in nights],
+                "customdata": [night_page(night["night"]) for night in nights],
+            }
+        )
+    layout = {
+        "barmode": "stack",
+        "bargap": 0.25,
+        "xaxis": {"type": "category", "title": {"text": "night"}, "nticks": 6},
+        "yaxis": {"title": {"text": "hours"}, "rangemode": "tozero"},
+    }
+    data = {"data": bars, "layout": layout}
+    return figure.Chart("chart-use", "Use of the nights", _caption(nights), data)
+
+
+def _parts(night: Summary) -> dict[str, float]:
+    """Return seconds of a night by PARTS; {} if no exposure is known."""
+    science, dark, gaps = (night.get(name) for name in ("science_s", "night_s", "gaps_s"))
+    if science is None:
+        return {}
+    if dark is None or gaps is None:
+        return {"science": science}
+    return {"science": science, "gaps": gaps, "rest": max(dark - science - gaps, 0.0)}
+
+
+def _caption(nights: Sequence[Summary]) -> str:
+    known = [night for night in nights if night.get("science_s") is not None]
+    science = sum(night["science_s"] for night in known)
+    of_dark = [night for night in known if night.get("night_s")]
+    words = f"Science: {wording.seconds(science)} in {wording.n_of(len(known), 'night')}"
+    if not of_dark:
+        return f"{words}."
+    share = sum(n["science_s"] for n in of_dark) / sum(n["night_s"] for n in of_dark)
+    return f"{words}, {wording.percent(share)} of the time between the twilights."
