@@ -53,14 +53,14 @@ def use_chart(nights: Sequence[Summary]) -> figure.Chart | None:
                 "customdata": [night_page(night["night"]) for night in nights],
             }
         )
-    layout = {
+    layout: Json = {
         "barmode": "stack",
         "bargap": 0.25,
         "xaxis": {"type": "category", "title": {"text": "night"}, "nticks": 6},
         "yaxis": {"title": {"text": "hours"}, "rangemode": "tozero"},
     }
-    data = {"data": bars, "layout": layout}
-    return figure.Chart("chart-use", "Use of the nights", _caption(nights), data)
+    drawn: figure.Figure = {"data": bars, "layout": layout}
+    return figure.Chart("chart-use", "Use of the nights", _caption(nights), drawn)
 
 
 def _parts(night: Summary) -> dict[str, float]:

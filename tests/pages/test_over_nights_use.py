@@ -3,14 +3,18 @@
 import pytest
 
 from observing_monitor.charts.use_over_nights import use_chart
+from observing_monitor.model import columns
 from observing_monitor.pages import periods
 
 HOUR = 3600.0
+NOTHING = {c.name: 0 for c in columns.NIGHTS if c.name.startswith("n_")}
+NOTHING |= {c.name: None for c in (*columns.NIGHTS, *columns.USE) if c.name not in NOTHING}
+NOTHING |= dict.fromkeys(c.name for c in columns.USE)
 
 
 def night(date, **used):
     """Return the summary of a night without files."""
-    return {"night": date, "status": "normal", "n_files": 0, "completeness": None, **used}
+    return {**NOTHING, "night": date, "status": "normal", **used}
 
 
 NIGHTS = [
