@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observing_monitor.collecting.rows import restore_rows
+from observing_monitor.errors import SilentOutputError
 from observing_monitor.feeds.atom import newest
 from observing_monitor.model.digest import short_fingerprint
 from observing_monitor.model.nights import parse_night
@@ -126,6 +127,9 @@ def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, Stream
         of_stream = publish_stream(site, _newest_version(stream, index), index, publisher.now)
         publish_redirects(site, stream, index, publisher.looked_at is None)
         is_changed = of_nights.is_changed or before != [index.get(name) for name in OF_STREAM]
+    except SilentOutputError:  # the index can't be written either; each row was noted
+        is_changed = False
+        raise
     finally:
         if is_changed:  # once only: the index of ten years is large
             Store(site.output, stream.name).write_index(index)

@@ -9,7 +9,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from observing_monitor.errors import OutputError
+from observing_monitor.errors import OutputError, SilentOutputError
 from observing_monitor.readers.object_store import Object, Objects
 from observing_monitor.storage.layout import LOCK, STORE
 from observing_monitor.storage.lease import Lease
@@ -78,13 +78,16 @@ class ObjectOutput(Output):
         """
         lease = Lease(self.objects)
         lease.take()
-        self._lease = lease
+        self._lease, is_silent = lease, False
         try:
             with lease.renewed():
                 yield
+        except SilentOutputError:  # here, or in a worker
+            is_silent = True
+            raise
         finally:
             self._lease = None
-            lease.release()
+            lease.release(is_silent)
 
     def is_locked(self) -> bool:
         """True if a run holds the lock."""

@@ -43,10 +43,12 @@ class DaskCluster:
             *("--host", "127.0.0.1", "--port", str(port), "--no-dashboard"),
             *("--scheduler-file", str(where)),
         )
-        deadline = time.monotonic() + 60
-        while not where.exists() and time.monotonic() < deadline:
+        deadline, found = time.monotonic() + 60, None
+        while not found and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.address = re.search(r'"address": "(tcp://[^"]+)"', where.read_text())[1]
+            text = where.read_text() if where.exists() else ""  # it may be half written
+            found = re.search(r'"address": "(tcp://[^"]+)"', text)
+        self.address = found[1]
 
     def add_worker(self, *before, **environment):
         """Start a worker; `before` comes before its command."""

@@ -46,6 +46,21 @@ def start(*arguments, now=None, **options):
     )
 
 
+def ended(process, limit_s=60):
+    """Return exit code and messages of a process that has to end.
+
+    If it does not, it is killed, so that no other test meets it.
+    """
+    with process:
+        try:
+            _, said = process.communicate(timeout=limit_s)
+        except BaseException:
+            process.kill()
+            raise
+    assert "Traceback" not in said, said
+    return process.returncode, said
+
+
 def nights(folder):
     """Return the nights of a nights.json by date."""
     return {
