@@ -12,7 +12,6 @@ import datetime
 import importlib.util
 import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.errors import (
@@ -21,10 +20,9 @@ from observing_monitor.errors import (
     SilentOutputError,
     UsageError,
 )
-from observing_monitor.model.setting import setting
 from observing_monitor.readers.patience import Patience
 from observing_monitor.readers.store_errors import error_code, store_message
-from observing_monitor.readers.store_options import open_store
+from observing_monitor.readers.store_options import Storage, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +33,6 @@ log = logging.getLogger(__name__)
 # the scheme of an address -> the package that reaches it
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "memory": "fsspec"}
 _ADDRESS = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<bucket>[^/@:]+)(?P<prefix>(?:/[^/]+)*)/*")
-_SECRET = re.compile(r"key|secret|token|pass|cred|connection_string", re.IGNORECASE)
 
 CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -50,48 +47,6 @@ CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "parquet": "application/vnd.apache.parquet",
 }
-
-
-@dataclass(frozen=True)
-class Storage:
-    """Access to an object store: a table `[storage]`."""
-
-    endpoint_url: str = setting(
-        "",
-        "Address of your own store. By default `AWS_ENDPOINT_URL`, else Amazon's.",
-        example="https://s3.example.org",
-    )
-    region: str = setting(
-        "",
-        "Region of the bucket. By default that of `AWS_REGION` or of the profile.",
-        example="us-west-2",
-    )
-    profile: str = setting(
-        "",
-        "Profile in `~/.aws/config` and `~/.aws/credentials`. By default `AWS_PROFILE`.",
-        example="observatory",
-    )
-    anonymous: bool = setting(False, "With `true`, a public bucket is read without credentials.")
-    options: dict[str, Any] = setting(
-        {},
-        "More options for fsspec's file system: `project` for gs, `account_name` for az.",
-        example={"project": "observatory"},
-    )
-
-    def check(self) -> None:
-        """Raise UsageError if a setting is wrong or holds a secret."""
-        for key in self.options:
-            if _SECRET.search(key):
-                remedy = "use the environment or a profile"
-                raise UsageError(
-                    f"key {key!r} of options: no secret may stand in the settings; {remedy}"
-                )
-        is_address = re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", self.endpoint_url)
-        if self.endpoint_url and not is_address:
-            remedy = "write https://HOST or https://HOST:PORT"
-            raise UsageError(
-                f"key 'endpoint_url': is no address without user and password; {remedy}"
-            )
 
 
 class Object(NamedTuple):

@@ -1,4 +1,4 @@
-"""How long an object store is waited for.
+"""Patience with object stores that do not answer.
 
 A request whose answer does not come is sent twice. If the store answers nobody in the meantime,
 it is given up: for PAUSE_S, further requests fail at once. So a run whose store hangs waits once

@@ -1,19 +1,66 @@
-"""How fsspec's file systems are opened: credentials, time limits, retries."""
+"""Settings of object stores, and fsspec's file systems for them."""
 
 from __future__ import annotations
 
 import datetime
 import logging
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.errors import UsageError
+from observing_monitor.model.setting import setting
+
 if TYPE_CHECKING:
-    from observing_monitor.readers.object_store import Storage
     from observing_monitor.readers.patience import Patience
 
 
 # S3: a request that fails is sent TRIES times by botocore, in each of ROUNDS by s3fs, which
 # doubles the rounds of reads. `patience` ends this earlier if no answer comes.
 CONNECT_S, TRIES, ROUNDS = 5, 3, 2
+_SECRET = re.compile(r"key|secret|token|pass|cred|connection_string", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Access to an object store: a table `[storage]`."""
+
+    endpoint_url: str = setting(
+        "",
+        "Address of your own store. By default `AWS_ENDPOINT_URL`, else Amazon's.",
+        example="https://s3.example.org",
+    )
+    region: str = setting(
+        "",
+        "Region of the bucket. By default that of `AWS_REGION` or of the profile.",
+        example="us-west-2",
+    )
+    profile: str = setting(
+        "",
+        "Profile in `~/.aws/config` and `~/.aws/credentials`. By default `AWS_PROFILE`.",
+        example="observatory",
+    )
+    anonymous: bool = setting(False, "With `true`, a public bucket is read without credentials.")
+    options: dict[str, Any] = setting(
+        {},
+        "More options for fsspec's file system: `project` for gs, `account_name` for az.",
+        example={"project": "observatory"},
+    )
+
+    def check(self) -> None:
+        """Raise UsageError if a setting is wrong or holds a secret."""
+        for key in self.options:
+            if _SECRET.search(key):
+                remedy = "use the environment or a profile"
+                raise UsageError(
+                    f"key {key!r} of options: no secret may stand in the settings; {remedy}"
+                )
+        is_address = re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", self.endpoint_url)
+        if self.endpoint_url and not is_address:
+            remedy = "write https://HOST or https://HOST:PORT"
+            raise UsageError(
+                f"key 'endpoint_url': is no address without user and password; {remedy}"
+            )
 
 
 def open_store(scheme: str, storage: Storage, patience: Patience) -> Any:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, Self
 
-    from observing_monitor.readers.object_store import Storage
+    from observing_monitor.readers.store_options import Storage
 
 
 # an object that is appended to is written at most this often
