@@ -1,4 +1,4 @@
-"""A FUSE file system that shows a folder, and refuses locks or ignores the case of names."""
+"""A FUSE disk that refuses locks, or ignores the case of names."""
 
 import contextlib
 import errno
