@@ -52,11 +52,11 @@ def _ends(table: AnyArray) -> Iterator[int]:
     """Yield the end of each part: 0 if there are no rows."""
     import pyarrow.compute as pc
 
-    ends = None
-    if table.nbytes > CSV_BYTES and "message" in table.column_names:
-        lengths = pc.binary_length(table["message"]).fill_null(0).cast("int64")
-        ends = pc.cumulative_sum(lengths).to_numpy()
-    start = 0
+    ends, start = None, 0
+    if "message" in table.column_names:
+        lengths = pc.binary_length(table["message"])
+        if (pc.sum(lengths).as_py() or 0) > CSV_BYTES:
+            ends = pc.cumulative_sum(lengths.fill_null(0).cast("int64")).to_numpy()
     while True:
         end = min(start + CSV_ROWS, table.num_rows)
         if ends is not None and end > start:
