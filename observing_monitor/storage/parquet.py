@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyarrow import DataType
     from pyarrow.parquet import FileMetaData, ParquetFile
 
+    from observing_monitor.model.arrays import AnyArray
     from observing_monitor.model.columns import Column
 
 
@@ -127,10 +128,11 @@ def _check_texts(file: ParquetFile, data: bytes) -> None:
     reader = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), read_dictionary=names)
     n_unpacked = 0
     for column in reader.read(names).columns:
-        for part in column.chunks:
+        parts: list[AnyArray] = list(column.chunks)
+        for part in parts:
             if pyarrow.types.is_dictionary(part.type):
                 lengths = pc.binary_length(part.dictionary).cast(pyarrow.int64())
-                n_unpacked += pc.sum(lengths.take(part.indices)).as_py() or 0
+                n_unpacked += pc.sum(pc.take(lengths, part.indices)).as_py() or 0
     if n_unpacked > MOST_UNPACKED:
         words = f"texts of {n_unpacked:,} bytes in a file of {len(data):,}"
         raise ValueError(f"it claims to hold {words}")

@@ -67,8 +67,13 @@ def test_disk_that_refuses_locks(tmp_path, name, option):
     with mounted(tmp_path / "real", tmp_path / "disk", name):
         both = [start("-c", settings, *DAYS) for _ in range(2)]
         done = [*map(finished, both), finished(start("check", "-c", settings))]
-        assert [code for code, _ in done] == [2, 2, 1]
-        for _, said in done:
+        codes = [code for code, _ in done]
+        # with a store elsewhere, one of both may find the lock of the pages taken
+        busy = [75] if option == "store_dir" else []
+        assert codes[2] == 1 and 2 in codes[:2] and {*codes[:2]} <= {2, *busy}
+        for code, said in done:
+            if code == 75:
+                continue
             assert f"{tmp_path}/disk/sub/.lock: " in said, said
             assert REMEDY in said and "Traceback" not in said
     written = {path.name for path in (tmp_path / "real" / "sub").iterdir()}

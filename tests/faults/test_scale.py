@@ -97,7 +97,7 @@ def test_tracebacks(tmp_path):
 
 
 def test_huge_traceback(tmp_path):
-    """A traceback of 50 MB is whole in the store and the CSV, and cut elsewhere."""
+    """A traceback of 50 MB is whole in store and CSV, and cut elsewhere."""
     huge = "Traceback (most recent call last):\n" + "  at line\n" * 5_000_000 + "Error: huge"
     write_attempts(tmp_path, [huge, "no such file"])
     _, row, content = run_measured(tmp_path)
