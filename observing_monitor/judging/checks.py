@@ -363,7 +363,9 @@ def report_old_settings(night: Night) -> Iterable[Finding]:
         }
         named = " and ".join(n_of(n, word) for word, n in counts.items() if n)
         verb = "was" if sum(counts.values()) == 1 else "were"
-        words = f"{named} of {source} {verb} derived under old settings, and can't be read again"
+        which = f" ({', '.join(old['changed'])} changed)" if old.get("changed") else ""
+        words = f"{named} of {source} {verb} derived under old settings{which}"
+        words += ", and can't be read again"
         yield Finding("normal", words, "#sources", source)
 
 

@@ -259,6 +259,12 @@ FILE_LIST = (
         "Why the file needs attention: the first line of a message, the last line of a traceback",
         "Reason",
     ),
+    Column(
+        "message",
+        "text",
+        "The whole message of the last attempt, only in the CSV file",
+        "Message",
+    ),
     Column("size_bytes", "int", "Size when last seen", "Size"),
     Column(
         "created_at",

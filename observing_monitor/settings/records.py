@@ -113,8 +113,8 @@ class StreamSettings:
     max_unpacked_bytes: int = setting(
         LIMITS.unpacked_bytes,
         "A compressed table, listing or log may hold this much, counted with 64 bytes for each of "
-        "its values. Of a table or listing that holds more, nothing new is read; of a log, the "
-        "beginning. The pages say so.",
+        "its values. So may a plain JSON file, which is read as a whole. Of a table or listing "
+        "that holds more, nothing new is read; of a log, the beginning. The pages say so.",
     )
     previews: bool | dict[str, Any] = setting(
         False,

@@ -61,6 +61,10 @@ class OldData(TypedDict, total=False):
     values: int
     # fingerprints of these settings
     settings: list[str]
+    # such a fingerprint -> setting -> fingerprint of its value; not of stores of 0.2
+    before: dict[str, dict[str, str]]
+    # settings that have another value now, as far as known
+    changed: list[str]
 
 
 class Look(TypedDict, total=False):

@@ -99,21 +99,26 @@ class Output(Ownership):
                     f"{path}: another run is at work on this output; this one does nothing"
                 ) from error
             except OSError as error:
-                raise OutputError(
-                    f"{path}: {os_error_text(error)}; "
-                    "output_dir must be on a file system that supports locks"
-                ) from error
+                raise _without_locks(path, error) from error
             yield
 
     def is_locked(self) -> bool:
-        """True if a run holds the lock."""
-        try:
-            with open(self.path(LOCK), "rb", opener=plain) as file:
+        """True if a run holds the lock.
+
+        Raises OutputError if the file system refuses locks.
+        """
+        path = self.path(LOCK)
+        with contextlib.ExitStack() as opened:
+            try:
+                file = opened.enter_context(open(path, "rb", opener=plain))
+            except OSError:
+                return False
+            try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+            except BlockingIOError:
+                return True
+            except OSError as error:
+                raise _without_locks(path, error) from error
         return False
 
     @contextlib.contextmanager
@@ -422,6 +427,11 @@ class _Made(msgspec.Struct):
     is_same: bool
     state: str
     digest: str
+
+
+def _without_locks(path: str, error: OSError) -> OutputError:
+    remedy = "its folder must be on a file system that supports locks"
+    return OutputError(f"{path}: {os_error_text(error)}; {remedy}")
 
 
 def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> _Made:
