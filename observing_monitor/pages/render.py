@@ -229,6 +229,7 @@ def environment() -> Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()),
         bytecode_cache=Cache(),
+        auto_reload=False,
         optimized=False,  # saves a tenth of the time of compiling; there are few constants
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -271,7 +272,7 @@ def filled(pattern: Markup, table: Table, cells: ModuleType) -> Markup:
 
 def _drawn(values: Sequence[Any], draw: Callable[[Any], Markup]) -> Sequence[str]:
     """Return a column's cells as text, equal ones drawn once."""
-    if all(type(value) is str for value in values):
+    if set(map(type, values)) <= {str}:
         return values
     made = {value: value if type(value) is str else draw(value) for value in set(values)}
     return [made[value] for value in values]
