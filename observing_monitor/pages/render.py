@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from observing_monitor.model import columns
 from observing_monitor.model.wording import (
-    count,
+    count_text,
     dash,
     iso,
     near,
@@ -237,7 +237,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=visible,
     )
-    filters = (utc, iso, near, count, seconds, percent, dash, sign, icon, figure_json, filled)
+    filters = (utc, iso, near, count_text, seconds, percent, dash, sign, icon, figure_json, filled)
     made.filters |= {f.__name__: f for f in (*filters, status_text)}
     made.filters |= {"bytes": of_bytes, "headline": headline_text}
     made.globals |= {f"{prefix}_columns": words for prefix, words in WORDS.items()}
