@@ -22,7 +22,7 @@ from observing_monitor.model.finding import (
     worst,
     worst_first,
 )
-from observing_monitor.model.wording import address, n_of, percent, seconds
+from observing_monitor.model.wording import n_of, new_anchor, percent, seconds
 from observing_monitor.storage.index import OldData, Silent
 from observing_monitor.tables.cross_night import CrossNightFiles
 
@@ -396,7 +396,7 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     return [
         replace(
             finding,
-            anchor=address("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken),
+            anchor=new_anchor("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken),
         )
         for finding in worst_first(found)
     ]

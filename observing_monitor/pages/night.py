@@ -38,7 +38,7 @@ def write_night(night: JudgedNight, key: str) -> None:
     output, base = job.site.output, base_path(job)
     images = write_images(job, content.images[:MAX_IMAGES])
     pages = NightPages(night, content, images, key)
-    with output.at_once(len(night.judged) > MANY_FILES) as begin:
+    with output.parallel_writes(len(night.judged) > MANY_FILES) as begin:
         if reports_files(job.stream):
             _begin_lists(begin, night, content.stage_names)
         begin(_write_json, night, content, images)

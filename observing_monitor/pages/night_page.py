@@ -12,7 +12,7 @@ from observing_monitor.judging import left_out
 from observing_monitor.model.digest import with_instants
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import parse_utc
-from observing_monitor.model.wording import address
+from observing_monitor.model.wording import new_anchor
 from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfNight, PrunedPage
 from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, sources_table
@@ -284,7 +284,7 @@ def _anchors(page: NightPage) -> Collection[str]:
 
 def _stage_anchors(stages: Iterable[Stage]) -> list[str]:
     taken: set[str] = set()
-    return [address("stage", stage["name"], taken) for stage in stages]
+    return [new_anchor("stage", stage["name"], taken) for stage in stages]
 
 
 def _data_links(night: datetime.date, has_files: bool) -> list[Link]:

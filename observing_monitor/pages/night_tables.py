@@ -75,7 +75,7 @@ def exposures_table(exposures: DataFrame, night: str, has_ingest: bool) -> Table
     """Return the table of the exposures of `group_exposures`."""
     words = column_words("night", has_ingest)
     n_files = exposures["n_files"].tolist()
-    texts = {n: wording.count(n) for n in set(n_files)}
+    texts = {n: wording.count_text(n) for n in set(n_files)}
     names = [name or wording.NOTHING for name in exposures["name"].tolist()]
     numbers = exposures["seq_num"].astype("str").fillna(wording.NOTHING).tolist()
     made = [
@@ -100,7 +100,7 @@ def _chips(exposures: DataFrame, has_ingest: bool) -> list[tuple[Cell, ...]]:
     # few rows differ
     made = {
         row: tuple(
-            Cell(f"{wording.count(n)} {words[name].label}", name)
+            Cell(f"{wording.count_text(n)} {words[name].label}", name)
             for name, n in zip(names, row, strict=True)
             if n
         )

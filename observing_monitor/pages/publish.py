@@ -73,7 +73,7 @@ def publish(
     collected = collected or Collected()
     nights: list[NightsPublished] = []
     streams: list[StreamPublished] = []
-    news: list[NightChange] = []
+    changes: list[NightChange] = []
     pages: dict[str, dict[str, str]] = {}
     for stream in site.streams:
         index = collected.indexes.get(stream.name) or _read_index(site, stream, now)
@@ -82,14 +82,14 @@ def publish(
         of_nights, of_stream = _publish_stream(publisher)
         nights.append(of_nights)
         streams.append(of_stream)
-        news += newest(index["nights"], stream.name, stream.title, stream.folder)
+        changes += newest(index["nights"], stream.name, stream.title, stream.folder)
         pages[stream.name] = _newest_pages(index)
     status, n_pages = _publish_site(site, streams, pages)
     sweep_assets(site.output, now, site.assets.values())
     return Published(
         n_pages + sum(done.n_pages for done in nights) + sum(done.n_pages for done in streams),
         [status, *(done.status for done in streams)],
-        news,
+        changes,
         [problem for done in nights for problem in done.problems],
         pages,
     )

@@ -123,13 +123,13 @@ class ObjectOutput(Output):
         """Write an object given in parts, unless it already holds these."""
         return self.write_changed(relative, b"".join(parts))
 
-    def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
+    def parallel_writes(self, is_large: bool) -> AbstractContextManager[Callable[..., None]]:
         """Run functions that write objects, always in parallel.
 
         Each waits for the store.
         """
         self._objects()  # once, before the threads need it
-        return super().at_once(True)
+        return super().parallel_writes(True)
 
     def append(self, relative: str, line: bytes) -> None:
         """Append a line to an object.

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 # threads that write files in parallel
-AT_ONCE = 4
+N_THREADS = 4
 
 _numbers = itertools.count()
 # names in `.unfinished`: host, process, number
@@ -233,16 +233,16 @@ class Output(Ownership):
             self._write(LEDGER, self._ledger.as_bytes())
             self._ledger.is_changed = False
 
-    def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
-        """Run functions that write files, in parallel if `is_much`.
+    def parallel_writes(self, is_large: bool) -> AbstractContextManager[Callable[..., None]]:
+        """Run functions that write files, in parallel if `is_large`.
 
         The block gets a function to call with a function and its arguments. At the end of the
         block all of them are done; then the first error, in the order of the calls, is raised:
         OutputError, or another of the functions. The files are written in any order. For a
-        small night (not `is_much`) each call runs at once, since threads would cost a tenth of
+        small night (not `is_large`) each call runs at once, since threads would cost a tenth of
         its processor time.
         """
-        return _in_parallel() if is_much else contextlib.nullcontext(_call)
+        return _in_parallel() if is_large else contextlib.nullcontext(_call)
 
     def append(self, relative: str, line: bytes) -> None:
         """Append a line to a file; folders are created.
@@ -409,8 +409,8 @@ class Output(Ownership):
 
 @contextlib.contextmanager
 def _in_parallel() -> Iterator[Callable[..., None]]:
-    """Run each call in one of AT_ONCE threads, as `Output.at_once`."""
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    """Run each call in one of N_THREADS threads, as `Output.parallel_writes`."""
+    with ThreadPoolExecutor(N_THREADS) as threads:
         calls: list[Future[Any]] = []
         yield lambda function, *args: calls.append(threads.submit(function, *args))
     for call in calls:

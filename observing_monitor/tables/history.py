@@ -23,9 +23,9 @@ def split_history(tables: Tables) -> tuple[Tables, Tables]:
         (frame, frame["source"] == columns.HISTORY)
         for frame in (tables.files, tables.ingests, tables.metrics)
     ]
-    return Tables(*(frame[~is_old] for frame, is_old in parts)), Tables(
-        *(frame[is_old] for frame, is_old in parts)
-    )
+    # usually nothing was taken over: then the rows of a large night are not copied
+    new = (frame[~is_old] if is_old.any() else frame for frame, is_old in parts)
+    return Tables(*new), Tables(*(frame[is_old] for frame, is_old in parts))
 
 
 def join_history(new: Tables, before: Tables) -> Tables:

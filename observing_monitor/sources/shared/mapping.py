@@ -48,7 +48,7 @@ def by_night(
         The night that the file's name or the query selects.
     """
     if not rows.rows:
-        return apart(rows, [], "", night)
+        return split_by_night(rows, [], "", night)
     if settings.night_column:
         column, where = settings.night_column, f" in {settings.night_column!r}"
         nights = _nights_in(rows, settings)
@@ -59,7 +59,7 @@ def by_night(
         column, where = settings.columns[OWN_INSTANT[settings.feeds]], ""
         nights = _nights_of_instants(rows, settings, rule)
     _count_nameless(rows, settings, nights)
-    return apart(rows, nights, where, night, column)
+    return split_by_night(rows, nights, where, night, column)
 
 
 def _count_nameless(rows: Rows, settings: Mapped, nights: Sequence[datetime.date | None]) -> None:
@@ -78,7 +78,7 @@ def _count_nameless(rows: Rows, settings: Mapped, nights: Sequence[datetime.date
     rows.leave_out(lost, f"{column!r} is empty")
 
 
-def apart(
+def split_by_night(
     rows: Rows,
     nights: Sequence[datetime.date | None],
     where: str,

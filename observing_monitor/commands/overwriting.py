@@ -86,7 +86,7 @@ class _Written(msgspec.Struct, frozen=True):
     place: _Place
 
 
-def check_apart(options: argparse.Namespace, output: Output, streams: list[Stream]) -> None:
+def check_overwriting(options: argparse.Namespace, output: Output, streams: list[Stream]) -> None:
     """Raise UsageError if a run may overwrite its sources.
 
     Pages would be taken for files, or replace them. Links are followed, patterns compared, and
@@ -153,7 +153,7 @@ def _check_root(output: Output, stream_name: str, path: str) -> None:
     real = "" if is_address(path) or is_pattern else _seen(path).real
     for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
         if is_address(path) and is_address(folder):
-            _check_addresses_apart(name, folder, path, stream_name)
+            _check_addresses(name, folder, path, stream_name)
         elif real and not is_address(folder) and _is_in(os.path.realpath(folder), real):
             words = f"{name} {folder} lies in {path}, which {stream_name} reads"
             raise UsageError(f"{words}; choose a folder outside it")
@@ -163,7 +163,7 @@ def _is_in(path: str, folder: str) -> bool:
     return Path(path).is_relative_to(folder)
 
 
-def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> None:
+def _check_addresses(name: str, folder: str, source: str, stream: str) -> None:
     from observing_monitor.readers.object_store import lies_in
 
     if lies_in(folder, source) or lies_in(source, folder):
