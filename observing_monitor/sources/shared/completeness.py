@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import UsageError
 from observing_monitor.model import wording
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import Finding, metric_href
 from observing_monitor.model.setting import setting
 
 if TYPE_CHECKING:
@@ -99,12 +99,14 @@ def check(metrics: DataFrame, limits: CountSettings) -> list[Finding]:
     for name, values in counts.by_source.items():
         if values.nunique() > 1:
             each = ", ".join(f"{source} {value:,.0f}" for source, value in values.items())
-            found.append(Finding("warning", f"sources disagree on {name}: {each}", "#metrics"))
+            found.append(
+                Finding("warning", f"sources disagree on {name}: {each}", metric_href(name))
+            )
     if not counts.numbers:
         return [_no_data(counts.blank)]
     if counts.blank:
         text = f"not available: {', '.join(counts.blank)}"
-        found.append(Finding("normal", text, "#metrics"))
+        found.append(Finding("normal", text, metric_href(counts.blank[0])))
     (first, produced), *others = counts.numbers.items()
     return found + [_compare(first, produced, name, value, limits) for name, value in others]
 
@@ -148,7 +150,9 @@ def _latest_by_source(rows: DataFrame) -> Series[Any]:
 def _no_data(blank: list[str]) -> Finding:
     if blank:
         words = "is" if len(blank) == 1 else "are all"
-        return Finding("warning", f"no data: {', '.join(blank)} {words} blank", "#metrics")
+        return Finding(
+            "warning", f"no data: {', '.join(blank)} {words} blank", metric_href(blank[0])
+        )
     # without a link: there are no metrics on the page
     return Finding("normal", "no counts of this night yet")
 
@@ -157,21 +161,22 @@ def _compare(
     first: str, produced: float, name: str, value: float, limits: CountSettings
 ) -> Finding:
     """Return a finding that compares one count with the first."""
+    href = metric_href(name)
     if not produced:
         level = "warning" if value else "normal"
-        return Finding(level, f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", "#metrics")
+        return Finding(level, f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", href)
     share = value / produced
     if share >= limits.twice_above:
         words = f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{_times(share)}"
-        return Finding("warning", f"{words}: a replay", "#metrics")
+        return Finding("warning", f"{words}: a replay", href)
     words = f"{value:,.0f} of {produced:,.0f} {_noun(first)}{_verb(name)}: {_percent(share)}"
     if value > produced:
-        return Finding("normal", f"{words}, {value - produced:,.0f} too many", "#metrics")
+        return Finding("normal", f"{words}, {value - produced:,.0f} too many", href)
     if value < produced:
         words += f", {produced - value:,.0f} missing"
     if share < limits.error_below:
-        return Finding("error", words, "#metrics")
-    return Finding("warning" if share < limits.warning_below else "normal", words, "#metrics")
+        return Finding("error", words, href)
+    return Finding("warning" if share < limits.warning_below else "normal", words, href)
 
 
 def _times(share: float) -> str:
