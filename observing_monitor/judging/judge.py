@@ -23,6 +23,7 @@ from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.judging.stopped import stopped_findings
 from observing_monitor.judging.usual_flows import is_kept
 from observing_monitor.model import columns
+from observing_monitor.model.completeness import completeness
 from observing_monitor.model.digest import instants_as_text
 from observing_monitor.model.finding import (
     NONE,
@@ -112,6 +113,7 @@ def judge_night(
         "info": info,
         "acknowledged": checks.sum_up_known(found),
         **instants_as_text(night.summary),
+        "completeness": completeness([{**night.summary, **headlines}]),
         **headlines,
     }
     row["findings"] = [plain(finding) for finding in found]
