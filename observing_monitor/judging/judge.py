@@ -5,6 +5,7 @@ With its summary, findings and status.
 
 from __future__ import annotations
 
+import datetime
 import logging
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -40,7 +41,6 @@ from observing_monitor.sources.registry import BUILT_IN
 from observing_monitor.tables.changes import describe
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
@@ -142,7 +142,11 @@ def _next_change(job: NightWork, judged: DataFrame, status: str) -> datetime.dat
 
     if status == NONE:
         return job.stream.rule.bounds(job.night)[1]
-    return classify.next_change(judged, bool(job.row.get("is_told")))
+    changes = [classify.next_change(judged, bool(job.row.get("is_told")))]
+    if any(getattr(source.settings, "counts", None) for source in job.stream.sources):
+        running_until = _running_until(job)
+        changes.append(running_until if job.now < running_until else None)
+    return min(filter(None, changes), default=None)
 
 
 def _note_rhythm(job: NightWork, row: IndexRow, judged: DataFrame, tables: Tables) -> None:
@@ -299,13 +303,22 @@ def _acknowledged(found: Iterable[Finding], issues: Sequence[Issue]) -> list[Fin
     return worst_first(made)
 
 
-def _for_source(tables: Tables, described: DescribedSource, kind: SourceClass) -> Tables:
+def _running_until(job: NightWork) -> datetime.datetime:
+    """Return until when more data of a night may arrive."""
+    late = datetime.timedelta(seconds=job.stream.pending_limit_s)
+    return job.stream.rule.bounds(job.night)[1] + late
+
+
+def _for_source(
+    job: NightWork, tables: Tables, described: DescribedSource, kind: SourceClass
+) -> Tables:
     """Return a night's tables for a source's own checks.
 
     With its own metrics, and those of other sources that it asks for (`of_others`).
     """
     import pandas as pd
 
+    tables = replace(tables, is_running=job.now < _running_until(job))
     if tables.metrics.empty:
         return tables
     names = tables.metrics["name"]
@@ -323,7 +336,7 @@ def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, f
     """Return the headlines that each source computes itself."""
     return {
         described.name: _answer(
-            described, job.night, _for_source(tables, described, kind), kind.numbers
+            described, job.night, _for_source(job, tables, described, kind), kind.numbers
         )
         or {}
         for described, kind in source_classes(job.stream)
@@ -343,7 +356,7 @@ def _told_by(
     job: NightWork, tables: Tables, described: DescribedSource, kind: SourceClass
 ) -> list[Finding]:
     """Return the findings of one source's own check."""
-    own = _for_source(tables, described, kind)
+    own = _for_source(job, tables, described, kind)
     told = _answer(described, job.night, own, kind.check)
     if told is None:
         words = f"{described.name}: its own rules could not be applied; the log says why"

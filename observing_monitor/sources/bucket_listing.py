@@ -139,7 +139,7 @@ class BucketListing(Telling):
         night: datetime.date, tables: Tables, settings: BucketListing.Settings
     ) -> list[Finding]:
         """Return how `counts`, if set, compare, and what is stored twice."""
-        found = completeness.check(tables.metrics, settings)
+        found = completeness.check(tables, settings)
         is_total = (tables.metrics["name"] == "stored_twice") & tables.metrics["node"].isna()
         twice = tables.metrics.loc[is_total, "value"].max()
         if twice > 0:
