@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor.judging import checks, quiet, usual
-from observing_monitor.judging.headline_values import headline_values
+from observing_monitor.judging.headline_values import headline_values, old_value_findings
 from observing_monitor.judging.keys import (
     acknowledged_key,
     basis,
@@ -96,7 +96,12 @@ def judge_night(
     stopped = quiet.stopped_flows(job, row)
     row["quiet"] = quiet.as_kept(stopped)
     # the sources' own checks use their own dates
-    from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
+    headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
+    from_sources = [
+        *job.on_rows,
+        *_findings_of_sources(job, tables),
+        *old_value_findings(headlines),
+    ]
     night = _night(job, own, judged, shared, stopped)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
@@ -104,17 +109,15 @@ def judge_night(
         night = _night(job, own, judged, shared, stopped)
     found = _acknowledged(checks.findings(night, from_sources), job.issues)
     status, info = _sum_up(job, own, found)
-    headlines, row["units"], row["aggregates"] = headline_values(
-        job.stream, tables.metrics, _computed_headlines(job, tables)
-    )
+    row["units"], row["aggregates"] = headlines.units, headlines.aggregates
     row["summary"] = {
         "night": job.night.isoformat(),
         "status": status,
         "info": info,
         "acknowledged": checks.sum_up_known(found),
         **instants_as_text(night.summary),
-        "completeness": completeness([{**night.summary, **headlines}]),
-        **headlines,
+        "completeness": completeness([{**night.summary, **headlines.values}]),
+        **headlines.values,
     }
     row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)

@@ -70,6 +70,21 @@ def test_check_teaches(tmp_path, capsys):
     )
 
 
+def test_check_of_expectations_in_the_settings(tmp_path, capsys):
+    """A source that reads no list has no night of its own; nothing is odd."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 4}, now=later())
+    config = tmp_path / "site.toml"
+    config.write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "input"\n'
+        '[[streams.a.sources]]\ntype = "expected"\nn_files = 4\n'
+    )
+    code, told = checked(capsys, "-c", config, now=NOON)
+    (_, words, *rest) = told["ok     expected at the settings"]
+    assert code == 0 and "0 failed, 0 odd" in "".join(told)
+    assert words == "it reads no file: its settings say what is expected of every night"
+    assert not any("knows of no night" in line for line in rest)
+
+
 def test_check_says_what_is_odd(tmp_path, capsys):
     """Empty folders, future nights and files of other nights are odd."""
     (tmp_path / "input" / "storage").mkdir(parents=True)
