@@ -95,19 +95,15 @@ def judge_night(
     _note_rhythm(job, row, judged, own)
     stopped = quiet.stopped_flows(job, row)
     row["quiet"] = quiet.as_kept(stopped)
-    # the sources' own checks use their own dates
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
-    from_sources = [
-        *job.on_rows,
-        *_findings_of_sources(job, tables),
-        *old_value_findings(headlines),
-    ]
+    # the sources' own checks use their own dates
+    from_sources = [*_findings_of_sources(job, tables), *old_value_findings(headlines)]
     night = _night(job, own, judged, shared, stopped)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
         night = _night(job, own, judged, shared, stopped)
-    found = _acknowledged(checks.findings(night, from_sources), job.issues)
+    found = _acknowledged(checks.findings(night, [*job.on_rows, *from_sources]), job.issues)
     status, info = _sum_up(job, own, found)
     row["units"], row["aggregates"] = headlines.units, headlines.aggregates
     row["summary"] = {

@@ -234,7 +234,10 @@ def metrics_table(stream: Stream, latest: Iterable[LatestValue], night: str) -> 
 
 
 def _metric_anchors(names: Iterable[str]) -> list[str]:
-    """Return the addresses of metrics' rows; the first of a name has that of `metric_href`."""
+    """Return the addresses of metrics' rows.
+
+    The first row of a name has that of `metric_href`.
+    """
     counts, anchors = Counter[str](), list[str]()
     for name in names:
         anchor = metric_href(name).removeprefix("#")

@@ -143,7 +143,7 @@ def test_findings_link_only_to_parts_of_the_page():
 
 
 def test_finding_links_to_the_row_of_its_metric():
-    """Metrics have addresses, also if two names are alike; without a row, it is the section."""
+    """Each metric has its own address; without a row it is the section."""
     latest = [
         {"name": name, "node": "", "value": 1.0, "text": "", "unit": "", "sampled_at": None}
         | {"source": source}

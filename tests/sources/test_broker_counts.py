@@ -20,7 +20,7 @@ def counts_of(path, night, **settings):
 
 
 def test_running_night(tmp_path, write):
-    """While a night runs, what is missing may still arrive; an hour after it, it is missing."""
+    """Missing alerts may still arrive until an hour after the night."""
     write("counts.csv", "night,alerts_produced,avros_stored\n2021-09-01,1000,950\n")
     config = write(
         "site.toml",
