@@ -210,7 +210,8 @@ NIGHTS = (
     Column(
         "completeness",
         "float",
-        "Share of files ingested, not counting those that are pending, ignored or not FITS",
+        "Share of files ingested, not counting those that are pending, ignored or not FITS. "
+        "Expected images that never came count as not ingested",
         "Complete",
     ),
     Column("first_created_at", "instant", "When the first file was written", "First created"),

@@ -136,11 +136,19 @@ class Reading:
 
 @dataclass
 class Tables:
-    """The three tables of one night, with the columns of `columns.TABLES`."""
+    """The three tables of one night, with the columns of `columns.TABLES`.
+
+    Attributes
+    ----------
+    files, ingests, metrics : DataFrame
+    is_running : bool
+        For a source's own checks: True if the night is not over, or so new that more may arrive.
+    """
 
     files: DataFrame
     ingests: DataFrame
     metrics: DataFrame
+    is_running: bool = field(default=False, kw_only=True)
 
     @classmethod
     def empty(cls) -> Tables:

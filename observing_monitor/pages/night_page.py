@@ -10,7 +10,7 @@ from msgspec import structs
 
 from observing_monitor.judging import left_out
 from observing_monitor.model.digest import with_instants
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import METRICS, Finding
 from observing_monitor.model.nights import parse_utc
 from observing_monitor.model.wording import new_anchor
 from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfNight, PrunedPage
@@ -238,16 +238,19 @@ def pruned_page(job: NightJob, row: IndexRow) -> PrunedPage:
 
 
 def without_dead_ends(page: NightPage) -> NightPage:
-    """Return the page without dead links in its findings."""
-    anchors = _anchors(page)
+    """Return the page without dead links in its findings.
+
+    A link to a metric that has no row leads to all metrics.
+    """
+    anchors = {*_anchors(page), left_out.PLACE}
+
+    def href_of(finding: Finding) -> str:
+        is_of_metric = finding.href.startswith("#metric-")
+        hrefs = (finding.href, METRICS if is_of_metric else "")
+        return next((href for href in hrefs if href in anchors), "")
 
     def checked(findings: Iterable[Finding]) -> list[Finding]:
-        return [
-            finding
-            if finding.href in anchors or finding.href == left_out.PLACE
-            else replace(finding, href="")
-            for finding in findings
-        ]
+        return [replace(finding, href=href_of(finding)) for finding in findings]
 
     return structs.replace(
         page, findings=checked(page.findings), more_findings=checked(page.more_findings)
@@ -263,7 +266,7 @@ def _anchors(page: NightPage) -> Collection[str]:
         "#delays": has_files,
         "#files": page.files_js,
         "#notes": page.notes,
-        "#metrics": page.metrics,
+        METRICS: page.metrics,
         "#queues": page.queues,
         "#stages": page.stages,
         "#images": page.images,
@@ -274,6 +277,7 @@ def _anchors(page: NightPage) -> Collection[str]:
     return {
         "#sources",
         *(href for href, is_shown in parts.items() if is_shown),
+        *(f"#{anchor}" for anchor in page.metrics.anchors),
         *(f"#{group.anchor}" for group in page.attention),
         *(f"#{stage.anchor}" for stage in page.failures),
         *(f"#{rows.anchor}" for rows in (*page.listed, *page.remarked)),

@@ -116,14 +116,14 @@ class BrokerCounts(Telling):
         """Return the completeness, from the counts of all sources."""
         if len(settings.counts) <= 1:
             return {}
-        return {"completeness": completeness.share(tables.metrics, settings)}
+        return {"completeness": completeness.share(tables, settings)}
 
     @staticmethod
     def check(
         night: datetime.date, tables: Tables, settings: BrokerCounts.Settings
     ) -> list[Finding]:
         """Return how each count, of any source, compares with the first."""
-        return completeness.check(tables.metrics, settings)
+        return completeness.check(tables, settings)
 
     def __init__(self, settings: BrokerCounts.Settings, asked: Asked) -> None:
         self.settings = settings

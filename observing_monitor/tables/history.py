@@ -39,7 +39,7 @@ def join_history(new: Tables, before: Tables) -> Tables:
         joined[name] = concatenate(
             [now, old[~history_keys(name, old).isin(history_keys(name, now))]], described
         )
-    return Tables(**joined)
+    return Tables(*joined.values())
 
 
 def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:

@@ -111,9 +111,13 @@ def split_by_night(
         lines = at(numbers, rows.word)
         rows.leave_out(numbers, _flaw(rows, lost[0], column) or f"no night ({first})")
         notes.append(f"{rows.place} {lines}: no night{where} ({first}); left out")
-    others = [rows.numbers[index] for own, kept in found.items() if own != night for index in kept]
+    others = sorted(
+        (rows.numbers[index], own) for own, kept in found.items() if own != night for index in kept
+    )
     if night is not None and others:
-        lines = at(sorted(others), rows.word)
+        numbers = [number for number, _ in others]
+        rows.leave_out(numbers, f"of night {others[0][1]}, not {night}")
+        lines = at(numbers, rows.word)
         notes.append(f"{rows.place} {lines}: of another night than {night}; left out")
         found = {own: kept for own, kept in found.items() if own == night}
     made = {
