@@ -153,6 +153,12 @@ class Walk:
             assert all(pruned <= f"{last}" for _, pruned in self._without_tables()), "too many"
         return f"pruned {kind} up to {night}"
 
+    def do_new_output(self):
+        """Remove the other output: the next run makes it anew."""
+        shutil.rmtree(self.folder / "other", ignore_errors=True)
+        self.last_pages.may_change("other")
+        return "removed the other output"
+
     # --- accidents on disk -----------------------------------------------------------------------
 
     def _pages(self):
