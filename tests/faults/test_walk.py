@@ -56,7 +56,7 @@ def test_a_page_without_tables_must_stay(tmp_path):
     assert walk(SEED, 1, tmp_path) == []
     walked, _ = pickle.loads((tmp_path / "walk.pickle").read_bytes())
     last = walked.last_pages
-    last.note({("weather", "2020-02-12"), ("camera", "2020-02-13")})
+    last.note({("weather", "2020-02-12"), ("camera", "2020-02-13"), ("no_stream", "2020-02-12")})
     assert len(last.files) == 4 and last.faults() == []
     (tmp_path / "site" / "camera" / "2020-02-13.csv").unlink()
     assert last.faults() == ["site: camera/2020-02-13.html cannot be made again, and did not stay"]

@@ -39,7 +39,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "examples")]
 
 from running import run, start  # noqa: E402 - found by the path above
-from support.last_pages import LastPages, is_small, nights_without_tables  # noqa: E402
+from support.last_pages import LastPages, is_small, is_whole, nights_without_tables  # noqa: E402
 from support.site_contents import differences, shown, site_of  # noqa: E402
 from support.walked import NIGHTS, World  # noqa: E402
 
@@ -237,7 +237,7 @@ class Walk:
         return tuple(
             f"{stream}/{night}"
             for stream, night in self._without_tables()
-            if not is_small(self.folder / output / stream / f"{night}.html")
+            if is_whole(self.folder / output / stream / f"{night}.html")
         )
 
     def _is_left(self, path, whole):

@@ -12,6 +12,11 @@ def is_small(page):
     return page.exists() and PRUNED in page.read_text(errors="replace")
 
 
+def is_whole(page):
+    """True if a page exists and is not the small one of a pruned night."""
+    return page.exists() and not is_small(page)
+
+
 def nights_without_tables(store):
     """Return the pairs of stream and night whose tables were pruned."""
     found = set()
@@ -45,7 +50,7 @@ class LastPages:
             (output, stream, night): self._files(output, stream, night)
             for output in self.outputs
             for stream, night in without_tables
-            if not is_small(self.folder / output / stream / f"{night}.html")
+            if is_whole(self.folder / output / stream / f"{night}.html")
         }
 
     def may_change(self, output="", page="", last_night=""):
