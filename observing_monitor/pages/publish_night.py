@@ -13,9 +13,9 @@ from observing_monitor.pages.night import write_night, write_pruned
 from observing_monitor.pages.night_files import is_complete
 from observing_monitor.pages.night_job import JudgedNight
 from observing_monitor.pages.published import NightDone
-from observing_monitor.pages.stale import is_only_page_left, night_key, small_row
+from observing_monitor.pages.stale import night_key, small_row
 from observing_monitor.settings.traits import attempt_sources
-from observing_monitor.storage.index import PAGE, TABLES, is_pruned
+from observing_monitor.storage.index import PAGE, TABLES, is_only_page_left, is_pruned
 from observing_monitor.storage.store import Store
 from observing_monitor.tables import cross_night
 

@@ -63,3 +63,9 @@ def use_spare_page(stream: Stream, output: Output, night: datetime.date) -> None
 def has_spare_page(stream: Stream, output: Output, night: datetime.date) -> bool:
     """True if a night has a spare page."""
     return output.exists(layout.spare_page(stream.name, night))
+
+
+def shows_previews(stream: Stream, output: Output, night: datetime.date) -> bool:
+    """True if a night's page shows thumbnails."""
+    page = output.read(layout.in_folder(stream.folder, layout.night_page(night)))
+    return f"{layout.previews_folder(night.isoformat())}/".encode() in (page or b"")

@@ -39,7 +39,7 @@ from observing_monitor.pages.night_files import (
 )
 from observing_monitor.pages.night_job import NightJob
 from observing_monitor.storage import layout
-from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_pruned
+from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_only_page_left, is_pruned
 from observing_monitor.tables import cross_night
 
 if TYPE_CHECKING:
@@ -189,11 +189,6 @@ def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
         and has_images(job, job.row)
         and is_kept(job, job.row)
     )
-
-
-def is_only_page_left(row: IndexRow) -> bool:
-    """True if a night's tables were pruned, and its page was not."""
-    return is_pruned(row, TABLES) and not is_pruned(row, PAGE)
 
 
 def _is_last_page_kept(job: NightJob, names: Collection[str]) -> bool:
