@@ -39,7 +39,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "examples")]
 
 from running import run, start  # noqa: E402 - found by the path above
-from support.last_pages import LastPages, is_small, is_whole, nights_without_tables  # noqa: E402
+from support.last_pages import LastPages, is_small, is_whole, nights_of_last_pages  # noqa: E402
 from support.site_contents import differences, shown, site_of  # noqa: E402
 from support.walked import NIGHTS, World  # noqa: E402
 
@@ -150,7 +150,7 @@ class Walk:
         if kind == "pages":
             self.last_pages.may_change(last_night=f"{last}")
         if kind == "tables":
-            assert all(pruned <= f"{last}" for _, pruned in self._without_tables()), "too many"
+            assert all(pruned <= f"{last}" for _, pruned in self._of_last_pages()), "too many"
         return f"pruned {kind} up to {night}"
 
     def do_new_output(self):
@@ -210,11 +210,11 @@ class Walk:
             self._run("other", store="site")
             found += [*self._stale(), *self._wrong()]
         found += self.last_pages.faults()
-        self.last_pages.note(self._without_tables())
+        self.last_pages.note(self._of_last_pages())
         return found
 
-    def _without_tables(self):
-        return nights_without_tables(self.folder / "site.store")
+    def _of_last_pages(self):
+        return nights_of_last_pages(self.folder / "site.store")
 
     def _stale(self):
         """Return how both sites differ from one made anew."""
@@ -224,7 +224,7 @@ class Walk:
         expected = shown(site_of(fresh))
         faults = []
         for output in OUTPUTS:
-            site, whole = self.folder / output, self._whole_without_tables(output)
+            site, whole = self.folder / output, self._last_pages_of(output)
             faults += [
                 f"{output}: {line}"
                 for line in differences(shown(site_of(site)), expected)
@@ -232,11 +232,11 @@ class Walk:
             ]
         return faults
 
-    def _whole_without_tables(self, output):
-        """Return how the files of whole pages without tables begin."""
+    def _last_pages_of(self, output):
+        """Return how the files of an output's last pages begin."""
         return tuple(
             f"{stream}/{night}"
-            for stream, night in self._without_tables()
+            for stream, night in self._of_last_pages()
             if is_whole(self.folder / output / stream / f"{night}.html")
         )
 

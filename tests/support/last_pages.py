@@ -17,11 +17,12 @@ def is_whole(page):
     return page.exists() and not is_small(page)
 
 
-def nights_without_tables(store):
-    """Return the pairs of stream and night whose tables were pruned."""
+def nights_of_last_pages(store):
+    """Return the pairs of stream and night whose tables alone were pruned."""
     found = set()
     for path in Path(store).glob("stream=*/night=*/looked.json"):
-        if "tables" in (json.loads(path.read_text()).get("pruned") or {}):
+        pruned = json.loads(path.read_text()).get("pruned") or {}
+        if "tables" in pruned and "page" not in pruned:
             stream, night = (part.partition("=")[2] for part in path.parts[-3:-1])
             found.add((stream, night))
     return found
@@ -44,12 +45,12 @@ class LastPages:
         self.folder, self.outputs = folder, outputs
         self.files = {}  # (output, stream, night) -> name of a file -> digest
 
-    def note(self, without_tables):
-        """Note which pages must stay from now on."""
+    def note(self, nights):
+        """Note which pages must stay: the whole ones of `nights_of_last_pages`."""
         self.files = {
             (output, stream, night): self._files(output, stream, night)
             for output in self.outputs
-            for stream, night in without_tables
+            for stream, night in nights
             if is_whole(self.folder / output / stream / f"{night}.html")
         }
 
