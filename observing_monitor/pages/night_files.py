@@ -120,7 +120,7 @@ def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> lis
         paths = [
             path
             for path in _paths_of_page(stream, output, night)
-            if output.exists(path) and not _is_pruned(output, path)
+            if output.exists(path) and not is_small_page(output, path)
         ]
     return [path for path in paths if not output.is_foreign(path)]
 
@@ -152,6 +152,6 @@ def _paths_in(output: Output, folder: str) -> list[str]:
     return [f"{folder}/{name}" for name in output.names(folder)]
 
 
-def _is_pruned(output: Output, path: str) -> bool:
-    """True if a file is a pruned page."""
+def is_small_page(output: Output, path: str) -> bool:
+    """True if a file is the small page of a pruned night."""
     return path.endswith(layout.PAGE) and PRUNED_MARK in (output.read(path) or b"")[:HEAD_BYTES]

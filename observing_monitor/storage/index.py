@@ -20,6 +20,11 @@ def is_pruned(row: IndexRow | Looked, what: str) -> bool:
     return what in (row.get("pruned") or {})
 
 
+def is_only_page_left(row: IndexRow) -> bool:
+    """True if a night's tables were pruned, and its page was not."""
+    return is_pruned(row, TABLES) and not is_pruned(row, PAGE)
+
+
 # keys that the index shares with the last look
 INDEXED = (
     "tables",
