@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from observing_monitor.model.reading import Tables
     from observing_monitor.pages.contexts import Image
     from observing_monitor.pages.night_content import NightContent
     from observing_monitor.pages.night_job import JudgedNight, NightJob
@@ -41,6 +42,8 @@ def write_night(night: JudgedNight, key: str) -> None:
     with output.parallel_writes(len(night.judged) > MANY_FILES) as begin:
         if reports_files(job.stream):
             _begin_lists(begin, night, content.stage_names)
+        for ending in content.more_csv:
+            begin(_write_more_csv, output, f"{base}{ending}", night.tables)
         begin(_write_json, night, content, images)
         parts = pages.parts()
         for number, part in enumerate(parts, 1):
@@ -54,6 +57,7 @@ def write_night(night: JudgedNight, key: str) -> None:
         plan.sweep(job.stream, output, job.night)
     night.row["images"] = [os.path.basename(image.href) for image in images]
     night.row["n_exposure_pages"] = len(parts)
+    night.row["more_csv"] = content.more_csv
     _remove_leftovers(job, night.row)
 
 
@@ -89,6 +93,19 @@ def _write_script(output: Output, path: str, listed: DataFrame, stages: Sequence
     output.write_changed(path, render_files_js(output.redaction.frame(listed), stages))
 
 
+def _write_more_csv(output: Output, path: str, tables: Tables) -> None:
+    """Write all metrics, or every message of every attempt, as CSV."""
+    from observing_monitor.tables.latest import without_images
+    from observing_monitor.tables.to_csv import to_csv
+
+    if path.endswith(layout.METRICS_CSV):
+        rows = without_images(tables.metrics)
+    else:
+        rows = tables.ingests[tables.ingests["message"].notna()]
+        rows = rows.rename(columns={"file_id": "path"})
+    output.write_parts(path, to_csv(rows))
+
+
 def _write_json(night: JudgedNight, content: NightContent, images: Sequence[Image]) -> None:
     path = f"{base_path(night.job)}{layout.DATA}"
     night.job.site.output.write_changed(path, night_json(night, content, images))
@@ -100,7 +117,8 @@ def _remove_leftovers(job: NightJob, row: IndexRow) -> None:
     remove_stale_images(job, row["images"])
     for path in reversed(layout.exposure_pages(output, base, row["n_exposure_pages"] + 1)):
         output.remove(path)
-    for ending in set(layout.PAGE_ENDINGS) - set(usual_endings(job.stream)):
+    kept = (*row["more_csv"], *usual_endings(job.stream))
+    for ending in {*layout.MORE_CSV, *layout.PAGE_ENDINGS} - set(kept):
         output.remove(f"{base}{ending}")
 
 

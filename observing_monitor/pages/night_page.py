@@ -113,7 +113,7 @@ class NightPages:
             files_js=layout.night_files_js(job.night)
             if has_files and len(self.night.judged)
             else "",
-            data=_data_links(job.night, has_files),
+            data=_data_links(job.night, has_files, content.more_csv),
             previews=previews,
             previews_note=previews_note,
             listed=[rows for rows in listed if _is_fault(rows)],
@@ -291,9 +291,15 @@ def _stage_anchors(stages: Iterable[Stage]) -> list[str]:
     return [new_anchor("stage", stage["name"], taken) for stage in stages]
 
 
-def _data_links(night: datetime.date, has_files: bool) -> list[Link]:
+# ending of a further CSV file -> words of its link
+_MORE_CSV = {layout.METRICS_CSV: "all metrics as CSV", layout.MESSAGES_CSV: "all messages as CSV"}
+
+
+def _data_links(night: datetime.date, has_files: bool, more: Iterable[str]) -> list[Link]:
     links = [Link("JSON", layout.night_json(night))]
-    return [*links, Link("CSV", layout.night_csv(night))] if has_files else links
+    if has_files:
+        links.append(Link("CSV", layout.night_csv(night)))
+    return [*links, *(Link(_MORE_CSV[ending], f"{night}{ending}") for ending in more)]
 
 
 def _part_links(texts: Sequence[str], hrefs: Sequence[str], here: int) -> list[Link]:

@@ -130,6 +130,8 @@ class IndexRow(Look, total=False):
     images: list[str]
     # number of pages of exposures; 0 if the night's page lists them all
     n_exposure_pages: int
+    # endings of its further CSV files, of `layout.MORE_CSV`
+    more_csv: list[str]
     previews: dict[str, Any]
     # fingerprint of the run that found the page current
     made_for: str

@@ -8,6 +8,7 @@ turns them into paths.
     STREAM/index.html  latest.html  nights.json  nights.csv
     STREAM/YYYY.html  YYYY.json  YYYY.csv
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
+    STREAM/YYYY-MM-DD.metrics.csv  .messages.csv
     STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
     data/                                  the store, which may lie elsewhere
     data/site.json  heartbeat.json  since.json  feed.json  told.json  assets.json
@@ -58,6 +59,9 @@ NIGHTS_CSV = "nights.csv"
 
 # Endings of a night's and a year's files.
 PAGE, DATA, CSV, FILES_JS = ".html", ".json", ".csv", ".files.js"
+# tables that a night may have besides: all numbers, and every message of every attempt
+METRICS_CSV, MESSAGES_CSV = ".metrics.csv", ".messages.csv"
+MORE_CSV = (METRICS_CSV, MESSAGES_CSV)
 IMAGES, PREVIEWS = ".images", ".previews"
 # of a night's files, its page last; the first two only if a source reports files
 PAGE_ENDINGS = (FILES_JS, CSV, DATA, PAGE)

@@ -109,7 +109,7 @@ def test_huge_traceback(tmp_path):
 
 
 def test_metric_values(tmp_path):
-    """10,000 metrics of 50 nodes are whole in the store."""
+    """10,000 metrics of 50 nodes are whole in the store and a CSV."""
     with sqlite3.connect(tmp_path / "d.sqlite3") as database:
         database.execute("create table m (name text, node text, at text, value real)")
         database.executemany(
@@ -127,6 +127,8 @@ columns = {{ name = "name", node = "node", sampled_at = "at", value = "value" }}
     _, _, content = run_measured(tmp_path)
     assert len(content["metrics"]) + content["left_out"]["metrics"] == 500_000
     assert stored(tmp_path, "metrics").num_rows == 500_000
+    with open(tmp_path / "site" / "a" / f"{NIGHT}.metrics.csv", newline="") as file:
+        assert sum(float(row["value"]) >= 0 for row in csv.DictReader(file)) == 500_000
 
 
 def test_known_issues(tmp_path):
