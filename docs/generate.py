@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 from observing_monitor.commands import arguments
 from observing_monitor.model import columns
 from observing_monitor.model.setting import SettingDescription, describe_settings, toml_text
-from observing_monitor.readers.object_store import Storage
+from observing_monitor.readers.store_options import Storage
 from observing_monitor.settings import receivers, records
 from observing_monitor.sources.registry import BUILT_IN, source_class
 

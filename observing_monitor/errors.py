@@ -3,7 +3,8 @@
     ObservingMonitorError
     ├── UsageError      wrong command line or settings; nothing was done (exit code 2)
     ├── OutputError     the output cannot be written or read; nothing can be done (exit code 2)
-    │   └── ForeignFileError  others wrote a file that is in the way
+    │   ├── ForeignFileError  others wrote a file that is in the way
+    │   └── SilentOutputError  the object store of the output does not answer any more
     ├── LockedError     another run holds the lock of the output (exit code 75)
     ├── ClusterError    the workers are lost; what they finished is kept (exit code 1)
     ├── StoreError      the tables of one night cannot be read back
@@ -30,6 +31,10 @@ class OutputError(ObservingMonitorError):
 
 class ForeignFileError(OutputError):
     """A file of others is in the way."""
+
+
+class SilentOutputError(OutputError):
+    """The object store of the output does not answer any more."""
 
 
 class LockedError(ObservingMonitorError):

@@ -24,7 +24,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])
 )
 
-import zones  # noqa: E402 - these two are found by the path above
+import running  # noqa: E402 - found by the path above
+import zones  # noqa: E402
 from needs import need  # noqa: E402
 
 CHROMIUM_SWITCHES = [
@@ -44,6 +45,14 @@ def pytest_runtest_setup(item):
     """Give each test its time zone; name it if the test fails."""
     zones.use_zone(zones.zone_of(item))
     item.add_report_section("setup", "time zone", os.environ["TZ"])
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    """Kill processes that a test leaves behind."""
+    n_before = len(running.STARTED)
+    yield
+    running.end_started(n_before)
 
 
 @pytest.fixture(params=zones.ZONES)

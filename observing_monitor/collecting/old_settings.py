@@ -92,7 +92,7 @@ def count_old_data(
         else:
             row = _not_of(old, fingerprint(reading_settings(task.stream, source)))
         if row:
-            made[name] = row
+            made[name] = _with_names(row, reading_settings(task.stream, source))
     removed = {name: old for name, old in earlier.items() if name not in _names(task)}
     return {**made, **removed} or None
 
@@ -104,6 +104,21 @@ def _not_of(old: OldData | None, now: str) -> OldData | None:
     """
     settings = [one for one in (old or {}).get("settings", []) if one != now]
     return cast("OldData", {**old, "settings": settings}) if old and settings else None
+
+
+def _with_names(old: OldData, now: Mapping[str, str]) -> OldData:
+    """Return old data with the names of settings that changed.
+
+    Settings of versions that stored none are not known.
+    """
+    kept = {one: found for one, found in old.get("before", {}).items() if one in old["settings"]}
+    changed = {
+        setting
+        for before in kept.values()
+        for setting in {*before, *now}
+        if before.get(setting) != now.get(setting)
+    }
+    return cast("OldData", {**old, "before": kept, "changed": sorted(changed)})
 
 
 def _names(task: NightTask) -> set[str]:
@@ -121,15 +136,18 @@ def _row(
     old: dict[str, Any] = dict((looked.get("old_settings") or {}).get(name) or {})
     before = (looked.get("derived") or {}).get(name) or {}
     now = fingerprint(derived.get(name) or {})
-    settings = set(old.get("settings") or [])
+    settings, values = set(old.get("settings") or []), dict(old.get("before") or {})
     if old and all(found.get(fact, 0) <= old.get(fact, 0) for fact in FACTS):
         # nothing was added since: all are of the settings before
         settings -= {now}
     elif is_changed:
         settings |= {fingerprint(before)}
+        if PLACES.issuperset(before):  # these alone are known of a version that stored none
+            before = {}
+        values |= {fingerprint(before): dict(before)} if before else {}
     if not found or not settings:
         return None
-    return cast("OldData", {**found, "settings": sorted(settings)})
+    return cast("OldData", {**found, "settings": sorted(settings), "before": values})
 
 
 def _all_facts(before: Tables, name: str) -> dict[str, int]:

@@ -242,6 +242,8 @@ def _changes(reading: NightReading, merged: MergedNight) -> dict[str, Any] | Non
 
 def _without_files_of(tables: Tables, sources: Collection[str]) -> Tables:
     """Return tables without the files of some sources."""
+    if not sources:
+        return tables
     return replace(tables, files=tables.files[~tables.files["source"].isin(list(sources))])
 
 

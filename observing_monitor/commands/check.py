@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from observing_monitor.collecting.asking import StartQueue
 from observing_monitor.collecting.sources import AskOptions, begin_nights, timed_sources
 from observing_monitor.commands.answer import FAILED, FINE, ODD, Answer, clock
-from observing_monitor.commands.apart import check_apart
 from observing_monitor.commands.check_output import check_output
 from observing_monitor.commands.check_source import check_source
 from observing_monitor.commands.exit_codes import INCOMPLETE, OK
 from observing_monitor.commands.options import read_known_issues
+from observing_monitor.commands.overwriting import check_overwriting
 from observing_monitor.commands.places import check_alone, open_output
 from observing_monitor.model.wording import n_of, visible_line
 
@@ -71,7 +71,7 @@ def _answers(
     """Yield the name of each thing, and its answer."""
     output = open_output(options) if options.output_dir else None
     if output:
-        check_apart(options, output, streams)
+        check_overwriting(options, output, streams)
         check_alone(output, streams)
     found = check_output(output, streams, now)
     tell(f"settings {options.config or 'of the command line'}: {n_of(len(streams), 'stream')}")

@@ -43,8 +43,11 @@ def check_output(output: Output | None, streams: list[Stream], now: datetime.dat
         answer += found
     if answer.verdict == FAILED:
         return answer
-    if output.is_locked():
-        answer += Answer(FINE, ["another run is at work on it now"])
+    try:
+        if output.is_locked():
+            answer += Answer(FINE, ["another run is at work on it now"])
+    except OutputError as error:
+        return answer + Answer(FAILED, [str(error)])
     answer += Answer(FINE, [_last_run(output, now)])
     for stream in streams:
         answer += _check_store(output, stream)

@@ -7,6 +7,7 @@ the name `**` stands for any number of names.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 
@@ -69,16 +70,32 @@ def ignores_case(folder: str) -> bool:
     """True if a folder ignores the case of names.
 
     Then `Weather` and `weather` are one file. The nearest folder that exists is asked by its own
-    name.
+    name, unless a file system is mounted there, and by the names in it: ext4 can ignore case in
+    some folders only.
     """
     while folder != os.path.dirname(folder):
-        name = os.path.basename(folder)
-        if name.swapcase() != name:
-            try:
-                other = os.path.join(os.path.dirname(folder), name.swapcase())
-                return os.path.samefile(folder, other)
-            except OSError:
-                if os.path.exists(folder):
-                    return False
-        folder = os.path.dirname(folder)
+        around, name = os.path.split(folder)
+        is_mounted = os.path.ismount(folder)
+        pairs = [(folder, os.path.join(around, name.swapcase()))] if not is_mounted else []
+        pairs += [(f"{folder}/{n}", f"{folder}/{n.swapcase()}") for n in _some_names(folder)]
+        pairs = [pair for pair in pairs if pair[0] != pair[1]]
+        if os.path.exists(folder) and (pairs or is_mounted):
+            return any(_is_same(*pair) for pair in pairs)
+        folder = around
     return False
+
+
+def _some_names(folder: str) -> list[str]:
+    """Return some names in a folder; none if it can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in itertools.islice(entries, 20)]
+    except OSError:
+        return []
+
+
+def _is_same(path: str, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

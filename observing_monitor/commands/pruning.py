@@ -21,9 +21,16 @@ from typing import TYPE_CHECKING, cast
 from observing_monitor.model import columns
 from observing_monitor.model.nights import iso_utc, parse_night
 from observing_monitor.pages.night_files import files_to_prune
-from observing_monitor.pages.spare_page import has_spare_page, use_spare_page
+from observing_monitor.pages.spare_page import has_spare_page, shows_previews, use_spare_page
 from observing_monitor.storage import layout
-from observing_monitor.storage.index import PAGE, PREVIEWS, TABLES, IndexRow, is_pruned
+from observing_monitor.storage.index import (
+    PAGE,
+    PREVIEWS,
+    TABLES,
+    IndexRow,
+    is_only_page_left,
+    is_pruned,
+)
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
@@ -86,7 +93,7 @@ def make_plan(
             files = files_to_prune(stream, output, text, what)
             # a night that may get previews is marked, though it has none yet
             is_to_mark = what == PREVIEWS and stream.previews and not is_pruned(row, what)
-            if what == PREVIEWS and _must_stay(stream, output, night, row):
+            if what == PREVIEWS and files and _must_stay(stream, output, night, row):
                 continue
             if row.get("summary") and (files or is_to_mark):
                 plan.nights.append(night)
@@ -98,10 +105,14 @@ def make_plan(
 def _must_stay(stream: Stream, output: Output, night: datetime.date, row: IndexRow) -> bool:
     """True if a page shows previews and can be neither made nor replaced.
 
-    Its tables were pruned by a version that wrote no spare page.
+    Its tables were pruned by a version that wrote no spare page, or another output of the store
+    used the spare page.
     """
-    is_last = is_pruned(row, TABLES) and not is_pruned(row, PAGE) and not is_pruned(row, PREVIEWS)
-    return is_last and not has_spare_page(stream, output, night)
+    return (
+        is_only_page_left(row)
+        and not has_spare_page(stream, output, night)
+        and shows_previews(stream, output, night)
+    )
 
 
 def carry_out(

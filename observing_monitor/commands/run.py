@@ -10,10 +10,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from observing_monitor.commands.apart import check_apart
 from observing_monitor.commands.arguments import MAX_RUN_S
 from observing_monitor.commands.exit_codes import INCOMPLETE, LOCKED, STOPPED, USAGE
 from observing_monitor.commands.options import LONG_COMMANDS, read_known_issues
+from observing_monitor.commands.overwriting import check_overwriting
 from observing_monitor.commands.places import check_alone, open_output
 from observing_monitor.commands.progress import progress
 from observing_monitor.commands.run_log import NO_COUNTS, end_run, log_line, run_line
@@ -50,7 +50,7 @@ def locked_run(
     A run that finds the lock taken, or ends early, leaves its line in log_file as well.
     """
     output = open_output(options)
-    check_apart(options, output, streams)
+    check_overwriting(options, output, streams)
     output.make()
     started = time.monotonic()
     try:

@@ -307,8 +307,8 @@ class SiteRun:
         summary = site_status.RunSummary(
             self.seconds, self.n_looked, self.n_changed, self.n_pages, len(self.problems)
         )
-        statuses = site_status.with_since(done.standings, self.output, self.now)
-        facts = write.FeedFacts(statuses, done.news, heartbeat, summary)
+        statuses = site_status.with_since(done.statuses, self.output, self.now)
+        facts = write.FeedFacts(statuses, done.changes, heartbeat, summary)
         self.problems += write.write_feeds(
             facts, self.output, self.now, self.site_url, self.prometheus_file
         )

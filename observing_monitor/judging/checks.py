@@ -22,7 +22,7 @@ from observing_monitor.model.finding import (
     worst,
     worst_first,
 )
-from observing_monitor.model.wording import address, n_of, percent, seconds
+from observing_monitor.model.wording import n_of, new_anchor, percent, seconds
 from observing_monitor.storage.index import OldData, Silent
 from observing_monitor.tables.cross_night import CrossNightFiles
 
@@ -372,7 +372,9 @@ def report_old_settings(night: Night) -> Iterable[Finding]:
         }
         named = " and ".join(n_of(n, word) for word, n in counts.items() if n)
         verb = "was" if sum(counts.values()) == 1 else "were"
-        words = f"{named} of {source} {verb} derived under old settings, and can't be read again"
+        which = f" ({', '.join(old['changed'])} changed)" if old.get("changed") else ""
+        words = f"{named} of {source} {verb} derived under old settings{which}"
+        words += ", and can't be read again"
         yield Finding("normal", words, "#sources", source)
 
 
@@ -404,7 +406,7 @@ def findings(night: Night, more: Iterable[Finding] = ()) -> list[Finding]:
     return [
         replace(
             finding,
-            anchor=address("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken),
+            anchor=new_anchor("finding", _KNOWN.sub("", finding.text.partition(":")[0]), taken),
         )
         for finding in worst_first(found)
     ]

@@ -5,13 +5,14 @@ With its summary, findings and status.
 
 from __future__ import annotations
 
+import datetime
 import logging
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor.judging import checks, quiet, usual
-from observing_monitor.judging.headline_values import headline_values
+from observing_monitor.judging.headline_values import headline_values, old_value_findings
 from observing_monitor.judging.keys import (
     acknowledged_key,
     basis,
@@ -24,6 +25,7 @@ from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.judging.stopped import stopped_findings
 from observing_monitor.judging.usual_flows import is_kept
 from observing_monitor.model import columns
+from observing_monitor.model.completeness import completeness
 from observing_monitor.model.digest import instants_as_text
 from observing_monitor.model.finding import (
     NONE,
@@ -40,7 +42,6 @@ from observing_monitor.sources.registry import BUILT_IN
 from observing_monitor.tables.changes import describe
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
@@ -98,8 +99,9 @@ def judge_night(
     _note_rhythm(job, row, judged, own)
     stopped = quiet.stopped_flows(job, row)
     row["quiet"] = quiet.as_kept(stopped)
+    headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
     # the sources' own checks use their own dates
-    from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
+    from_sources = [*_findings_of_sources(job, tables), *old_value_findings(headlines)]
     use = night_use(job, own)
     row["is_observed"] = use is not None and use.known_until is not None
     night = _night(job, own, judged, shared, stopped, exposures, use)
@@ -107,18 +109,17 @@ def judge_night(
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
         night = _night(job, own, judged, shared, stopped, exposures, use)
-    found = _acknowledged(checks.findings(night, from_sources), job.issues)
+    found = _acknowledged(checks.findings(night, [*job.on_rows, *from_sources]), job.issues)
     status, info = _sum_up(job, own, found)
-    headlines, row["units"], row["aggregates"] = headline_values(
-        job.stream, tables.metrics, _computed_headlines(job, tables)
-    )
+    row["units"], row["aggregates"] = headlines.units, headlines.aggregates
     row["summary"] = {
         "night": job.night.isoformat(),
         "status": status,
         "info": info,
         "acknowledged": checks.sum_up_known(found),
         **instants_as_text(night.summary),
-        **headlines,
+        "completeness": completeness([{**night.summary, **headlines.values}]),
+        **headlines.values,
     }
     row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
@@ -177,8 +178,11 @@ def _next_change(
     if status == NONE:
         return job.stream.rule.bounds(job.night)[1]
     of_files = classify.next_change(judged, bool(job.row.get("is_told")))
-    changes = (of_files, exposures.next_change, use_changes_at(job, use))
-    return min((at for at in changes if at), default=None)
+    changes = [of_files, exposures.next_change, use_changes_at(job, use)]
+    if any(getattr(source.settings, "counts", None) for source in job.stream.sources):
+        running_until = _running_until(job)
+        changes.append(running_until if job.now < running_until else None)
+    return min(filter(None, changes), default=None)
 
 
 def _note_rhythm(job: NightWork, row: IndexRow, judged: DataFrame, tables: Tables) -> None:
@@ -340,13 +344,22 @@ def _acknowledged(found: Iterable[Finding], issues: Sequence[Issue]) -> list[Fin
     return worst_first(made)
 
 
-def _for_source(tables: Tables, described: DescribedSource, kind: SourceClass) -> Tables:
+def _running_until(job: NightWork) -> datetime.datetime:
+    """Return until when more data of a night may arrive."""
+    late = datetime.timedelta(seconds=job.stream.pending_limit_s)
+    return job.stream.rule.bounds(job.night)[1] + late
+
+
+def _for_source(
+    job: NightWork, tables: Tables, described: DescribedSource, kind: SourceClass
+) -> Tables:
     """Return a night's tables for a source's own checks.
 
     With its own metrics, and those of other sources that it asks for (`of_others`).
     """
     import pandas as pd
 
+    tables = replace(tables, is_running=job.now < _running_until(job))
     if tables.metrics.empty:
         return tables
     names = tables.metrics["name"]
@@ -364,7 +377,7 @@ def _computed_headlines(job: NightWork, tables: Tables) -> dict[str, dict[str, f
     """Return the headlines that each source computes itself."""
     return {
         described.name: _answer(
-            described, job.night, _for_source(tables, described, kind), kind.numbers
+            described, job.night, _for_source(job, tables, described, kind), kind.numbers
         )
         or {}
         for described, kind in source_classes(job.stream)
@@ -384,7 +397,7 @@ def _told_by(
     job: NightWork, tables: Tables, described: DescribedSource, kind: SourceClass
 ) -> list[Finding]:
     """Return the findings of one source's own check."""
-    own = _for_source(tables, described, kind)
+    own = _for_source(job, tables, described, kind)
     told = _answer(described, job.night, own, kind.check)
     if told is None:
         words = f"{described.name}: its own rules could not be applied; the log says why"

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 
 # end of a note on rows left out, such as "counts.csv lines 3, 7: no night (x,1); left out"
-_ROWS_LEFT_OUT = re.compile(
-    r" \w+ \d+(?:, \d+)*(?: and [\d,]+ more)?: (?!of another night).*; left out$", re.DOTALL
-)
+_ROWS_LEFT_OUT = re.compile(r" \w+ \d+(?:, \d+)*(?: and [\d,]+ more)?: .*; left out$", re.DOTALL)
 # of the texts that are quoted
 MAX_QUOTED = 120
 # on the stream's page, which is in the folder of its nights' pages

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from typing import IO
 
 
+MAX_BYTES = 100_000_000  # of a night's file
+
+
 class MetricsFolder:
     """A folder of files `status_<nid>.json`, one per night.
 
@@ -73,7 +76,13 @@ class MetricsFolder:
         """Hold the folder's lock, which the kernel releases if we are killed."""
         with self._opened_lock() as lock:
             # flock, unlike lockf, works between threads; opened at each call, as forks share files
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError as error:
+                raise OutputError(
+                    f"{lock.name}: {os_error_text(error)}; nothing was changed: "
+                    "the folder must be on a file system that supports locks"
+                ) from error
             try:
                 yield
             finally:
@@ -111,11 +120,14 @@ class MetricsFolder:
         path = self._path(nid)
         try:
             with open(path, "rb", 0, opener=plain) as file:
-                data = file.read()
+                data = file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise self._fault(error, nid) from error
+        if len(data) > MAX_BYTES:
+            words = f"holds more than {MAX_BYTES:,} bytes; it was not changed: move it away"
+            raise OutputError(f"{path}: {words}")
         try:
             stored = json.loads(data)
         except ValueError as error:

@@ -329,7 +329,8 @@ NIGHTS = (
     Column(
         "completeness",
         "float",
-        "Share of files ingested, not counting those that are pending, ignored or not FITS",
+        "Share of files ingested, not counting those that are pending, ignored or not FITS. "
+        "Expected images that never came count as not ingested",
         "Complete",
     ),
     Column("first_created_at", "instant", "When the first file was written", "First created"),
@@ -378,6 +379,12 @@ FILE_LIST = (
         "text",
         "Why the file needs attention: the first line of a message, the last line of a traceback",
         "Reason",
+    ),
+    Column(
+        "message",
+        "text",
+        "The whole message of the last attempt, only in the CSV file",
+        "Message",
     ),
     Column("size_bytes", "int", "Size when last seen", "Size"),
     Column(

@@ -21,7 +21,8 @@ def completeness(nights: Iterable[Summary]) -> float | None:
     ----------
     nights : iterable of Summary
         Each with n_files, n_ingested, n_pending, n_ignored and n_not_fits. Files that are
-        ignored or are not FITS should not be ingested, and pending ones not yet.
+        ignored or are not FITS should not be ingested, and pending ones not yet. With
+        n_expected_missing, files that should have come and did not are due as well.
 
     Returns
     -------
@@ -32,4 +33,5 @@ def completeness(nights: Iterable[Summary]) -> float | None:
     for night in nights:
         n_ingested += night["n_ingested"]
         n_due += night["n_files"] - sum(night[f"n_{name}"] for name in NOT_DUE)
+        n_due += night.get("n_expected_missing") or 0
     return n_ingested / n_due if n_due else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -73,6 +74,18 @@ class ListedFinding(Finding):
     rows: tuple[Row, ...] = ()
     n_rows: int = 0
     keys: frozenset[str] = frozenset()
+
+
+# the address of all metrics of a night's page
+METRICS = "#metrics"
+
+
+def metric_href(name: str) -> str:
+    """Return the address of a metric's row on a night's page.
+
+    The page links to all metrics if it has no such row.
+    """
+    return f"#metric-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-') or 'other'}"
 
 
 def plain(finding: Finding) -> dict[str, Any]:

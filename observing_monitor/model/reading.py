@@ -150,8 +150,15 @@ def _no_exposures() -> DataFrame:
 class Tables:
     """The tables of one night, with the columns of `columns.TABLES`.
 
-    `reports` are the exposures as each source has them, with one source per row; `exposures`
-    are made of these, one row per exposure.
+    Attributes
+    ----------
+    files, ingests, metrics : DataFrame
+    exposures : DataFrame
+        One row per exposure, made of `reports`.
+    reports : DataFrame
+        The exposures as each source has them, with one source per row.
+    is_running : bool
+        For a source's own checks: True if the night is not over, or so new that more may arrive.
     """
 
     files: DataFrame
@@ -159,6 +166,7 @@ class Tables:
     metrics: DataFrame
     exposures: DataFrame = field(default_factory=_no_exposures)
     reports: DataFrame = field(default_factory=_no_exposures)
+    is_running: bool = field(default=False, kw_only=True)
 
     @classmethod
     def empty(cls) -> Tables:

@@ -26,7 +26,7 @@ UNSEEN = (
 _CONTROLS = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{UNSEEN}]")
 
 
-def address(kind: str, words: str, taken: set[str]) -> str:
+def new_anchor(kind: str, words: str, taken: set[str]) -> str:
     """Return a new anchor on a page, made of `kind` and some words.
 
     It is added to `taken`.
@@ -153,7 +153,7 @@ def clock(value: datetime.datetime) -> str:
     return f"{value.astimezone(datetime.UTC):%Y-%m-%d %H:%M}"
 
 
-def count(value: float | None) -> str:
+def count_text(value: float | None) -> str:
     """Return a whole number with grouped thousands: `12,345`."""
     return NOTHING if value is None or is_nothing(value) else f"{int(value):,}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
-from observing_monitor.model.wording import NOTHING, count, percent, quantity
+from observing_monitor.model.wording import NOTHING, count_text, percent, quantity
 from observing_monitor.pages.glossary import WORDS, Word
 from observing_monitor.pages.tables import Table, TableColumn
 from observing_monitor.settings.headlines import Headline, over_nights
@@ -135,9 +135,11 @@ def rows_table(
     found = [rows.get(name) for name in names]
     # a source that never answered may count its rows or not
     unknown = [NOTHING if faults.get(name) else NOT_COUNTED for name in names]
-    read = [unknown[at] if one is None else count(one["n_read"]) for at, one in enumerate(found)]
-    used = ["" if one is None else count(one["n_read"] - one["n_left_out"]) for one in found]
-    left_out = ["" if one is None else count(one["n_left_out"]) for one in found]
+    read = [
+        unknown[at] if one is None else count_text(one["n_read"]) for at, one in enumerate(found)
+    ]
+    used = ["" if one is None else count_text(one["n_read"] - one["n_left_out"]) for one in found]
+    left_out = ["" if one is None else count_text(one["n_left_out"]) for one in found]
     examples = [_examples(one["examples"]) if one else "" for one in found]
     return Table(
         [

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from observing_monitor.model.reading import Tables
     from observing_monitor.pages.contexts import Image
     from observing_monitor.pages.night_content import NightContent
     from observing_monitor.pages.night_job import JudgedNight, NightJob
@@ -44,11 +45,13 @@ def write_night(night: JudgedNight, key: str) -> None:
     output, base = job.site.output, base_path(job)
     images = write_images(job, content.images[:MAX_IMAGES])
     pages = NightPages(night, content, images, key)
-    with output.at_once(len(night.judged) > MANY_FILES) as begin:
+    with output.parallel_writes(len(night.judged) > MANY_FILES) as begin:
         if reports_files(job.stream):
             _begin_lists(begin, night, content.stage_names)
         if content.log is not None:
             begin(_write_log, output, f"{base}{layout.LOG_CSV}", content.log)
+        for ending in content.more_csv:
+            begin(_write_more_csv, output, f"{base}{ending}", night.tables)
         begin(_write_json, night, content, images)
         parts = pages.parts()
         for number, part in enumerate(parts, 1):
@@ -63,6 +66,7 @@ def write_night(night: JudgedNight, key: str) -> None:
     night.row["images"] = [os.path.basename(image.href) for image in images]
     night.row["n_exposure_pages"] = len(parts)
     night.row["has_log"] = content.log is not None
+    night.row["more_csv"] = content.more_csv
     _remove_leftovers(job, night.row)
 
 
@@ -106,6 +110,19 @@ def _write_log(output: Output, path: str, log: ObservingLog) -> None:
     output.write_parts(path, to_csv(with_measures(log)))
 
 
+def _write_more_csv(output: Output, path: str, tables: Tables) -> None:
+    """Write all metrics, or every message of every attempt, as CSV."""
+    from observing_monitor.tables.latest import without_images
+    from observing_monitor.tables.to_csv import to_csv
+
+    if path.endswith(layout.METRICS_CSV):
+        rows = without_images(tables.metrics)
+    else:
+        rows = tables.ingests[tables.ingests["message"].notna()]
+        rows = rows.rename(columns={"file_id": "path"})
+    output.write_parts(path, to_csv(rows))
+
+
 def _write_json(night: JudgedNight, content: NightContent, images: Sequence[Image]) -> None:
     path = f"{base_path(night.job)}{layout.DATA}"
     night.job.site.output.write_changed(path, night_json(night, content, images))
@@ -117,7 +134,7 @@ def _remove_leftovers(job: NightJob, row: IndexRow) -> None:
     remove_stale_images(job, row["images"])
     for path in reversed(layout.exposure_pages(output, base, row["n_exposure_pages"] + 1)):
         output.remove(path)
-    endings = {layout.LOG_CSV, *layout.PAGE_ENDINGS}
+    endings = {layout.LOG_CSV, *layout.MORE_CSV, *layout.PAGE_ENDINGS}
     for ending in endings - set(endings_of(row, usual_endings(job.stream))):
         output.remove(f"{base}{ending}")
 

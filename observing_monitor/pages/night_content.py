@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from observing_monitor.model.digest import instants_as_text
 from observing_monitor.settings.traits import source_classes
+from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,6 +47,7 @@ class NightContent:
     exposures: DataFrame  # files by exposure; with a log, those of no exposure in it
     log: ObservingLog | None  # None if no source reported exposures
     images: list[LatestImage]
+    more_csv: list[str]  # endings of further CSV files, of `layout.MORE_CSV`
 
 
 def night_content(night: JudgedNight) -> NightContent:
@@ -71,7 +73,21 @@ def night_content(night: JudgedNight) -> NightContent:
         exposures=group_exposures(judged) if log is None else log.others,
         log=log,
         images=latest_images(tables.metrics),
+        more_csv=_more_csv(tables, judged),
     )
+
+
+def _more_csv(tables: Tables, judged: DataFrame) -> list[str]:
+    """Return the endings of the CSV files of metrics and of messages."""
+    from observing_monitor.tables.latest import without_images
+
+    n_messages = int(tables.ingests["message"].notna().sum())
+    has = {
+        layout.METRICS_CSV: len(without_images(tables.metrics)) > 0,
+        # the list of files has that of the last attempt of the last stage
+        layout.MESSAGES_CSV: n_messages > int(judged["message"].notna().sum()),
+    }
+    return [ending for ending, is_there in has.items() if is_there]
 
 
 def _stage_names(stream: Stream, tables: Tables) -> list[str]:

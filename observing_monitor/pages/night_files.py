@@ -42,6 +42,8 @@ def endings_of(row: IndexRow, usual: tuple[str, ...]) -> tuple[str, ...]:
         return usual[-1:]
     if row.get("has_log"):
         usual = (layout.LOG_CSV, *usual)
+    if more := row.get("more_csv"):
+        usual = (*more, *usual)
     n_parts = row.get("n_exposure_pages", 0)
     return (*map(layout.exposures_ending, range(1, n_parts + 1)), *usual) if n_parts else usual
 
@@ -122,7 +124,7 @@ def files_to_prune(stream: Stream, output: Output, night: str, what: str) -> lis
         paths = [
             path
             for path in _paths_of_page(stream, output, night)
-            if output.exists(path) and not _is_pruned(output, path)
+            if output.exists(path) and not is_small_page(output, path)
         ]
     return [path for path in paths if not output.is_foreign(path)]
 
@@ -144,7 +146,7 @@ def _paths_of_page(stream: Stream, output: Output, night: str) -> list[str]:
     """Return the paths that a page's files may have."""
     base = layout.in_folder(stream.folder, night)
     return [
-        *(f"{base}{ending}" for ending in (layout.LOG_CSV, *layout.PAGE_ENDINGS)),
+        *(f"{base}{ending}" for ending in (layout.LOG_CSV, *layout.MORE_CSV, *layout.PAGE_ENDINGS)),
         *_paths_in(output, layout.in_folder(stream.folder, layout.images_folder(night))),
         *layout.exposure_pages(output, base),
     ]
@@ -154,6 +156,6 @@ def _paths_in(output: Output, folder: str) -> list[str]:
     return [f"{folder}/{name}" for name in output.names(folder)]
 
 
-def _is_pruned(output: Output, path: str) -> bool:
-    """True if a file is a pruned page."""
+def is_small_page(output: Output, path: str) -> bool:
+    """True if a file is the small page of a pruned night."""
     return path.endswith(layout.PAGE) and PRUNED_MARK in (output.read(path) or b"")[:HEAD_BYTES]

@@ -10,9 +10,9 @@ from msgspec import structs
 
 from observing_monitor.judging import left_out
 from observing_monitor.model.digest import with_instants
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import METRICS, Finding
 from observing_monitor.model.nights import parse_utc
-from observing_monitor.model.wording import address
+from observing_monitor.model.wording import new_anchor
 from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfNight, PrunedPage
 from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, sources_table
@@ -158,7 +158,7 @@ class NightPages:
             files_js=layout.night_files_js(job.night)
             if has_files and len(self.night.judged)
             else "",
-            data=_data_links(job.night, has_files, content.log is not None),
+            data=_data_links(job.night, has_files, content),
             previews=previews,
             previews_note=previews_note,
             listed=[rows for rows in listed if _is_fault(rows)],
@@ -288,16 +288,19 @@ def pruned_page(job: NightJob, row: IndexRow) -> PrunedPage:
 
 
 def without_dead_ends(page: NightPage) -> NightPage:
-    """Return the page without dead links in its findings."""
-    anchors = _anchors(page)
+    """Return the page without dead links in its findings.
+
+    A link to a metric that has no row leads to all metrics.
+    """
+    anchors = {*_anchors(page), left_out.PLACE}
+
+    def href_of(finding: Finding) -> str:
+        is_of_metric = finding.href.startswith("#metric-")
+        hrefs = (finding.href, METRICS if is_of_metric else "")
+        return next((href for href in hrefs if href in anchors), "")
 
     def checked(findings: Iterable[Finding]) -> list[Finding]:
-        return [
-            finding
-            if finding.href in anchors or finding.href == left_out.PLACE
-            else replace(finding, href="")
-            for finding in findings
-        ]
+        return [replace(finding, href=href_of(finding)) for finding in findings]
 
     return structs.replace(
         page, findings=checked(page.findings), more_findings=checked(page.more_findings)
@@ -313,7 +316,7 @@ def _anchors(page: NightPage) -> Collection[str]:
         "#delays": has_files,
         "#files": page.files_js,
         "#notes": page.notes,
-        "#metrics": page.metrics,
+        METRICS: page.metrics,
         "#queues": page.queues,
         "#stages": page.stages,
         "#images": page.images,
@@ -327,6 +330,7 @@ def _anchors(page: NightPage) -> Collection[str]:
     return {
         "#sources",
         *(href for href, is_shown in parts.items() if is_shown),
+        *(f"#{anchor}" for anchor in page.metrics.anchors),
         *(f"#{group.anchor}" for group in page.attention),
         *(f"#{stage.anchor}" for stage in page.failures),
         *(f"#{rows.anchor}" for rows in (*page.listed, *page.remarked)),
@@ -337,14 +341,23 @@ def _anchors(page: NightPage) -> Collection[str]:
 
 def _stage_anchors(stages: Iterable[Stage]) -> list[str]:
     taken: set[str] = set()
-    return [address("stage", stage["name"], taken) for stage in stages]
+    return [new_anchor("stage", stage["name"], taken) for stage in stages]
 
 
-def _data_links(night: datetime.date, has_files: bool, has_log: bool) -> list[Link]:
+# ending of a further CSV file -> words of its link
+_MORE_CSV = {
+    layout.LOG_CSV: "exposures as CSV",
+    layout.METRICS_CSV: "all metrics as CSV",
+    layout.MESSAGES_CSV: "all messages as CSV",
+}
+
+
+def _data_links(night: datetime.date, has_files: bool, content: NightContent) -> list[Link]:
     links = [Link("JSON", layout.night_json(night))]
     if has_files:
         links.append(Link("CSV", layout.night_csv(night)))
-    return [*links, Link("CSV of exposures", layout.exposures_csv(night))] if has_log else links
+    more = [*([layout.LOG_CSV] if content.log is not None else []), *content.more_csv]
+    return [*links, *(Link(_MORE_CSV[ending], f"{night}{ending}") for ending in more)]
 
 
 def _part_links(texts: Sequence[str], hrefs: Sequence[str], here: int) -> list[Link]:

@@ -117,7 +117,7 @@ def shown_queues(queues: Iterable[SourceQueue]) -> list[contexts.Queue]:
         made.append(
             contexts.Queue(
                 name=queue["name"],
-                anchor=wording.address("queue", queue["name"], taken),
+                anchor=wording.new_anchor("queue", queue["name"], taken),
                 n_waiting=len(queue["waiting"]),
                 n_errors=n_errors,
                 waiting=_entries(queue["waiting"], room),
@@ -138,7 +138,7 @@ def shown_failures(
         if entries:
             n_failed = stage["n_failed"]
             words = wording.n_of(n_failed, "file")
-            anchor = wording.address("failures", stage["name"], set())
+            anchor = wording.new_anchor("failures", stage["name"], set())
             made.append(contexts.StageFailures(stage["name"], words, n_failed, entries, anchor))
     return made
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import wording
+from observing_monitor.model.finding import metric_href
 from observing_monitor.pages.glossary import WORDS, class_words, column_words
 from observing_monitor.pages.tables import (
     EMPTY,
@@ -75,7 +76,7 @@ def exposures_table(exposures: DataFrame, night: str, has_ingest: bool) -> Table
     """Return the table of the exposures of `group_exposures`."""
     words = column_words("night", has_ingest)
     n_files = exposures["n_files"].tolist()
-    texts = {n: wording.count(n) for n in set(n_files)}
+    texts = {n: wording.count_text(n) for n in set(n_files)}
     names = [name or wording.NOTHING for name in exposures["name"].tolist()]
     numbers = exposures["seq_num"].astype("str").fillna(wording.NOTHING).tolist()
     made = [
@@ -100,7 +101,7 @@ def _chips(exposures: DataFrame, has_ingest: bool) -> list[tuple[Cell, ...]]:
     # few rows differ
     made = {
         row: tuple(
-            Cell(f"{wording.count(n)} {words[name].label}", name)
+            Cell(f"{wording.count_text(n)} {words[name].label}", name)
             for name, n in zip(names, row, strict=True)
             if n
         )
@@ -227,7 +228,23 @@ def metrics_table(stream: Stream, latest: Iterable[LatestValue], night: str) -> 
         TableColumn(words["unit"], units, is_foreign=True),
         TableColumn(words["sampled_at"], times, "num"),
     ]
-    return Table(made, "Latest values, times in UTC", css="metrics"), len(groups)
+    anchors = _metric_anchors(row.name.text for row in rows)
+    caption = "Latest values, times in UTC"
+    return Table(made, caption, css="metrics", anchors=anchors), len(groups)
+
+
+def _metric_anchors(names: Iterable[str]) -> list[str]:
+    """Return the addresses of metrics' rows.
+
+    The first row of a name has that of `metric_href`.
+    """
+    counts, anchors = Counter[str](), list[str]()
+    for name in names:
+        anchor = metric_href(name).removeprefix("#")
+        counts[anchor] += 1
+        # two dashes: no address of another name has them
+        anchors.append(anchor if counts[anchor] == 1 else f"{anchor}--{counts[anchor]}")
+    return anchors
 
 
 def _metric_row(

@@ -57,7 +57,7 @@ def _facts(use: NightUse) -> list[Fact]:
         (words["night_s"], wording.seconds(use.night_s)),
         (words["science_s"], wording.seconds(use.science_s)),
         (words["open_shutter_s"], wording.seconds(use.open_shutter_s)),
-        (words["n_exposures_science"], wording.count(use.n_exposures_science)),
+        (words["n_exposures_science"], wording.count_text(use.n_exposures_science)),
         (words["n_gaps"], _gap_words(use)),
         (words["started_late_s"], wording.seconds(use.started_late_s)),
         (words["ended_early_s"], wording.seconds(use.ended_early_s)),
@@ -144,7 +144,7 @@ def _medians(use: NightUse) -> Table:
     if use.airmass is not None:
         rows.append(("airmass", wording.rounded(use.airmass), "", ""))
     rows += [
-        (measure.name, wording.rounded(measure.median), measure.unit, wording.count(measure.n))
+        (measure.name, wording.rounded(measure.median), measure.unit, wording.count_text(measure.n))
         for measure in use.measures
     ]
     if not rows:
@@ -176,7 +176,7 @@ def _grouped(column: str, groups: Sequence[Group]) -> Table:
     names = [group.name or wording.NOTHING for group in shown]
     made = [
         TableColumn(words[column], names, is_foreign=True),
-        TableColumn(words["n_exposures"], [wording.count(group.n) for group in shown], "num"),
+        TableColumn(words["n_exposures"], [wording.count_text(group.n) for group in shown], "num"),
     ]
     has_closed = column == "observation_type"  # bias and dark have rows of their own
     for name in ("exposure_time_s", "open_shutter_s")[not has_closed :]:

@@ -144,7 +144,7 @@ def _chips(rows: DataFrame, has_ingest: bool) -> list[tuple[Cell, ...]]:
     counts = list(zip(*(rows[name].tolist() for name in names), strict=True))
     made = {
         row: tuple(
-            Cell(f"{wording.count(n)} {words[name].label}", name)
+            Cell(f"{wording.count_text(n)} {words[name].label}", name)
             for name, n in zip(names, row, strict=True)
             if n
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observing_monitor.collecting.rows import restore_rows
+from observing_monitor.errors import SilentOutputError
 from observing_monitor.feeds.atom import newest
 from observing_monitor.model.digest import short_fingerprint
 from observing_monitor.model.nights import parse_night
@@ -72,7 +73,7 @@ def publish(
     collected = collected or Collected()
     nights: list[NightsPublished] = []
     streams: list[StreamPublished] = []
-    news: list[NightChange] = []
+    changes: list[NightChange] = []
     pages: dict[str, dict[str, str]] = {}
     for stream in site.streams:
         index = collected.indexes.get(stream.name) or _read_index(site, stream, now)
@@ -81,14 +82,14 @@ def publish(
         of_nights, of_stream = _publish_stream(publisher)
         nights.append(of_nights)
         streams.append(of_stream)
-        news += newest(index["nights"], stream.name, stream.title, stream.folder)
+        changes += newest(index["nights"], stream.name, stream.title, stream.folder)
         pages[stream.name] = _newest_pages(index)
     status, n_pages = _publish_site(site, streams, pages)
     sweep_assets(site.output, now, site.assets.values())
     return Published(
         n_pages + sum(done.n_pages for done in nights) + sum(done.n_pages for done in streams),
         [status, *(done.status for done in streams)],
-        news,
+        changes,
         [problem for done in nights for problem in done.problems],
         pages,
     )
@@ -126,6 +127,9 @@ def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, Stream
         of_stream = publish_stream(site, _newest_version(stream, index), index, publisher.now)
         publish_redirects(site, stream, index, publisher.looked_at is None)
         is_changed = of_nights.is_changed or before != [index.get(name) for name in OF_STREAM]
+    except SilentOutputError:  # the index can't be written either; each row was noted
+        is_changed = False
+        raise
     finally:
         if is_changed:  # once only: the index of ten years is large
             Store(site.output, stream.name).write_index(index)

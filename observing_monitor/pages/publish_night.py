@@ -13,9 +13,9 @@ from observing_monitor.pages.night import write_night, write_pruned
 from observing_monitor.pages.night_files import is_complete
 from observing_monitor.pages.night_job import JudgedNight
 from observing_monitor.pages.published import NightDone
-from observing_monitor.pages.stale import night_key
+from observing_monitor.pages.stale import night_key, small_row
 from observing_monitor.settings.traits import attempt_sources
-from observing_monitor.storage.index import PAGE, TABLES, is_pruned
+from observing_monitor.storage.index import PAGE, TABLES, is_only_page_left, is_pruned
 from observing_monitor.storage.store import Store
 from observing_monitor.tables import cross_night
 
@@ -33,12 +33,11 @@ def publish_night(job: NightJob) -> NightDone:
 
     Nothing else is written, so that any process may do it.
     """
-    if is_pruned(job.row, TABLES):
-        # somebody removed the page, and nothing can make it again
-        row = job.row.copy()
-        row["pruned"] = {PAGE: row["pruned"][TABLES], **row["pruned"]}
-        return _publish_pruned(job, row)
-    if is_pruned(job.row, PAGE) and is_judged(job):
+    if is_only_page_left(job.row):
+        # this output has lost the page, and nothing can make it again
+        write_pruned(job, small_row(job))
+        return NightDone(job.night, job.row, True)
+    if is_pruned(job.row, PAGE) and (is_pruned(job.row, TABLES) or is_judged(job)):
         return _publish_pruned(job, job.row)
     store, night = Store(job.site.output, job.stream.name), job.night
     unmatched: dict[datetime.date, Tables] = {}
@@ -119,6 +118,7 @@ def _publish_pruned(job: NightJob, row: IndexRow) -> NightDone:
     row.pop("images", None)
     row.pop("n_exposure_pages", None)
     row.pop("has_log", None)
+    row.pop("more_csv", None)
     write_pruned(job, row)
     return NightDone(job.night, row, True)
 

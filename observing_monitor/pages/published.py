@@ -38,8 +38,8 @@ class Published(msgspec.Struct, frozen=True):
     """The result of publishing a site."""
 
     n_pages: int = 0  # pages written
-    standings: list[Status] = []  # the site's first, then each stream's
-    news: list[NightChange] = []  # latest changes of each stream
+    statuses: list[Status] = []  # the site's first, then each stream's
+    changes: list[NightChange] = []  # latest changes of each stream
     problems: list[str] = []
     # stream, or "" for the site -> page -> fingerprint, of the newest pages
     pages: dict[str, dict[str, str]] = {}

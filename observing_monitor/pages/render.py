@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from observing_monitor.model import columns
 from observing_monitor.model.wording import (
-    count,
+    count_text,
     dash,
     iso,
     near,
@@ -232,6 +232,7 @@ def environment() -> Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_dir()),
         bytecode_cache=Cache(),
+        auto_reload=False,
         optimized=False,  # saves a tenth of the time of compiling; there are few constants
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -239,7 +240,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=visible,
     )
-    filters = (utc, iso, near, count, seconds, percent, dash, sign, icon, figure_json, filled)
+    filters = (utc, iso, near, count_text, seconds, percent, dash, sign, icon, figure_json, filled)
     made.filters |= {f.__name__: f for f in (*filters, status_text)}
     made.filters |= {"bytes": of_bytes, "headline": headline_text}
     made.globals |= {f"{prefix}_columns": words for prefix, words in WORDS.items()}
@@ -274,7 +275,7 @@ def filled(pattern: Markup, table: Table, cells: ModuleType) -> Markup:
 
 def _drawn(values: Sequence[Any], draw: Callable[[Any], Markup]) -> Sequence[str]:
     """Return a column's cells as text, equal ones drawn once."""
-    if all(type(value) is str for value in values):
+    if set(map(type, values)) <= {str}:
         return values
     made = {value: value if type(value) is str else draw(value) for value in set(values)}
     return [made[value] for value in values]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.pages.night import page_text
+from observing_monitor.pages.night_files import is_small_page
 from observing_monitor.pages.other_streams import other_streams
 from observing_monitor.pages.publish_night import load_judged
 from observing_monitor.pages.stale import night_jobs
@@ -48,14 +49,25 @@ def write_spare_pages(
 
 
 def use_spare_page(stream: Stream, output: Output, night: datetime.date) -> None:
-    """Replace a night's page with its spare page, if any."""
+    """Replace a night's page with its spare page, if any.
+
+    A small page stays: the files that the spare page links to are gone.
+    """
     spare = layout.spare_page(stream.name, night)
     text = output.read(spare)
     if text is not None:
-        output.write(layout.in_folder(stream.folder, layout.night_page(night)), text)
+        page = layout.in_folder(stream.folder, layout.night_page(night))
+        if not is_small_page(output, page):
+            output.write(page, text)
         output.remove(spare)
 
 
 def has_spare_page(stream: Stream, output: Output, night: datetime.date) -> bool:
     """True if a night has a spare page."""
     return output.exists(layout.spare_page(stream.name, night))
+
+
+def shows_previews(stream: Stream, output: Output, night: datetime.date) -> bool:
+    """True if a night's page shows thumbnails."""
+    page = output.read(layout.in_folder(stream.folder, layout.night_page(night)))
+    return f"{layout.previews_folder(night.isoformat())}/".encode() in (page or b"")

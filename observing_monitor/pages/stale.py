@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec import to_builtins
 
@@ -34,12 +34,13 @@ from observing_monitor.pages.night_files import (
     endings_of,
     has_images,
     is_kept,
+    is_small_page,
     usual_endings,
 )
 from observing_monitor.pages.night_job import NightJob
 from observing_monitor.pages.other_streams import nights_of_others
 from observing_monitor.storage import layout
-from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_pruned
+from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_only_page_left, is_pruned
 from observing_monitor.tables import cross_night
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ BOOKKEEPING = {
     "images": "files that the page's writer made",
     "n_exposure_pages": "files that the page's writer made",
     "has_log": "files that the page's writer made",
+    "more_csv": "files that the page's writer made",
     "judged_at": "the clock",
     "next_change_at": "the clock",
     "rhythm": "its effect is in the findings of later nights",
@@ -87,6 +89,10 @@ BOOKKEEPING = {
 }
 
 
+# ends the fingerprint of a small page that an output has in place of a page that is lost
+SMALL = "-small"
+
+
 def common_key(site: Site, stream: Stream) -> str:
     """Fingerprint of the site's and the stream's settings."""
     return digest([site.fingerprint, stream.fingerprint])
@@ -100,6 +106,17 @@ def night_key(job: NightJob, row: IndexRow) -> str:
     links = [job.previous, job.next]
     others = [job.of_others] if job.of_others else []
     return digest([job.common, sorted(shown.items()), _previews(job, row), pruned, links, *others])
+
+
+def small_row(job: NightJob) -> IndexRow:
+    """Return the row of the small page of a night without tables.
+
+    It holds for one output. Another output of the store may have the night's whole page, which
+    nothing can make again: the row in the index must not say that it was pruned.
+    """
+    row = cast("IndexRow", {**job.row, "pruned": {PAGE: job.row["pruned"][TABLES]}})
+    row["page"] = night_key(job, row) + SMALL
+    return row
 
 
 def _previews(job: NightJob, row: IndexRow) -> str | None:
@@ -159,8 +176,8 @@ def is_untouched(job: NightJob, names: Collection[str]) -> bool:
 
     `names` are the files in the folder of its stream.
     """
-    if _stays_as_it_was(job, names):
-        return True
+    if is_only_page_left(job.row):
+        return _is_last_page_kept(job, names)
     is_made = job.row.get("made_for") == made_for(job) and (
         is_still_valid(job) or is_pruned(job.row, TABLES)
     )
@@ -169,6 +186,8 @@ def is_untouched(job: NightJob, names: Collection[str]) -> bool:
 
 def _is_current(job: NightJob, names: Collection[str]) -> bool:
     """True if nothing is to do for a night; arguments as for `is_untouched`."""
+    if is_only_page_left(job.row):
+        return _is_last_page_kept(job, names)
     if is_untouched(job, names):
         return is_as_usual(job.row, job.usual) or is_pruned(job.row, TABLES)
     is_made = (is_judged(job) or is_pruned(job.row, TABLES)) and job.row.get("page") == night_key(
@@ -186,18 +205,24 @@ def _are_files_there(job: NightJob, names: Collection[str]) -> bool:
     )
 
 
-def _stays_as_it_was(job: NightJob, names: Collection[str]) -> bool:
-    """True if a night's tables were pruned, and its page was not.
+def _is_last_page_kept(job: NightJob, names: Collection[str]) -> bool:
+    """True if the page of a night without tables stays as it is.
 
-    Nothing can make such a page again: it stays unless it is missing or cut.
+    Nothing can make it again: it stays unless it is missing or damaged. If this output has a small
+    page instead, that page must be current.
     """
     output, page = job.site.output, f"{base_path(job)}{layout.PAGE}"
-    return (
-        is_pruned(job.row, TABLES)
-        and not is_pruned(job.row, PAGE)
-        and layout.night_page(job.night) in names
-        and (not job.is_looked_at or output.is_intact(page) or output.is_whole(page))
-    )
+    if layout.night_page(job.night) not in names:
+        return False
+    key = output.listed_key(page) or ""
+    if key.endswith(SMALL):
+        is_current = key == small_row(job)["page"]
+        return is_current and (not job.is_looked_at or output.is_intact(page))
+    if not job.is_looked_at:
+        return True
+    if not key and is_small_page(output, page):
+        return False
+    return output.is_intact(page) or output.is_whole(page)
 
 
 def made_for(job: NightJob) -> str:

@@ -17,7 +17,7 @@ import msgspec
 from observing_monitor.model import columns
 from observing_monitor.model.wording import (
     NOTHING,
-    count,
+    count_text,
     dash,
     iso,
     near,
@@ -192,13 +192,13 @@ def _shown_by(name: str, kind: str) -> Callable[[Any], str | Cell]:
         return seconds
     if name.startswith("n_"):
         return functools.partial(count_cell, tone=_TONES.get(name, ""))
-    return {"int": count, "float": number}.get(kind, dash)
+    return {"int": count_text, "float": number}.get(kind, dash)
 
 
 def count_cell(value: int | None, tone: str = "") -> str | Cell:
     """Return a count in its colour; faint if it is 0."""
     css = tone if value else "nought"
-    return Cell(count(value), css) if css else count(value)
+    return Cell(count_text(value), css) if css else count_text(value)
 
 
 def time_cell(value: datetime.datetime | None, night: str) -> str | Cell:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import sys
 import time
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor import __version__
@@ -14,6 +15,7 @@ from observing_monitor.processes.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from concurrent.futures import Executor
 
     from distributed import Client
 
@@ -68,7 +70,7 @@ def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
         watch = _Watch(client, address)
         watch.begin()
         # KilledWorker: a task's workers died again and again
-        workers = Workers(lambda: client.get_executor(pure=False), KilledWorker, watch=watch)
+        workers = Workers(lambda: _make_executor(client), KilledWorker, watch=watch)
         try:
             yield workers
         except ClusterError:
@@ -77,6 +79,48 @@ def cluster(address: str, timeout_s: float = 20) -> Iterator[Workers]:
             workers.stop()
             raise
         workers.stop()
+
+
+def _make_executor(client: Client) -> Executor:
+    """Return an executor that loses no task without a word.
+
+    Dask's own leaves a future pending for ever if the scheduler is lost while a result that is
+    ready is fetched.
+    """
+    from distributed.cfexecutor import ClientExecutor
+
+    class ClusterExecutor(ClientExecutor):
+        def _wrap_future(self, future: Any) -> Future[Any]:
+            made: Future[Any] = Future()
+            made.add_done_callback(lambda made: future.cancel() if made.cancelled() else None)
+            loop.add_callback(_pass_on, future, made)
+            return made
+
+    loop: Any = client.loop
+    make: Any = ClusterExecutor  # Dask declares no types
+    executor: Executor = make(client, pure=False)
+    return executor
+
+
+async def _pass_on(theirs: Any, ours: Future[Any]) -> None:
+    """Give a future of Python the outcome of Dask's.
+
+    It is cancelled if the task, or its result, was lost.
+    """
+    try:
+        result = await theirs._result(raiseit=False)
+        status = theirs.status
+    # whatever a connection that breaks off raises
+    except Exception:
+        result, status = None, "lost"
+    if not ours.set_running_or_notify_cancel():
+        return  # nobody waits for it any more
+    if status == "finished":
+        ours.set_result(result)
+    elif status == "error":
+        ours.set_exception(result[1])
+    else:
+        ours.set_exception(CancelledError())
 
 
 def _close(client: Client) -> None:

@@ -1,7 +1,7 @@
-"""Limits of lines and of decompressed files.
+"""Limits of lines, of decompressed files and of JSON.
 
 1 MB of gzip can hold 1 GB, and that become 20 GB of rows. So a compressed file is read in pieces,
-and what its rows will take is counted.
+and what its rows will take is counted. So is a JSON file, which is one value.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CutError(SourceError):
 
 
 class TooLargeError(SourceError):
-    """A compressed file holds more than the limit."""
+    """A compressed or JSON file holds more than the limit."""
 
 
 def csv_values(piece: bytes) -> int:
@@ -78,10 +78,10 @@ def bounded(
     content
         An open file, or its reader if it is compressed.
     where
-        The beginning of messages about a compressed file; "" for a plain one, which may have
-        any size.
+        The beginning of messages about a file with a limit; "" for one of plain lines, which
+        may have any size.
     limits
-        A compressed file may hold `unpacked_bytes`.
+        A file with a limit may hold `unpacked_bytes`.
     values
         Counts the values in a piece of the file: each takes memory of its own.
     too_long
@@ -98,8 +98,16 @@ def bounded(
     return io.BufferedReader(lines, PIECE_BYTES)
 
 
+def read_json_bytes(file: IO[bytes], path: object, limits: Limits = LIMITS) -> bytes:
+    """Return all of an open JSON file.
+
+    Raises TooLargeError if it holds more than `unpacked_bytes`.
+    """
+    return bounded(file, f"{path}: it", limits, values=json_values).read()
+
+
 class _Counted(io.RawIOBase):
-    """The content of a file; of a compressed one, up to the limit."""
+    """The content of a file, up to its limit if it has one."""
 
     def __init__(
         self, file: Any, where: str, limits: Limits, values: Callable[[bytes], int]

@@ -41,6 +41,7 @@ def decompressed(
     *,
     values: Callable[[bytes], int] = no_values,
     too_long: list[int] | None = None,
+    is_whole: bool = False,
 ) -> Iterator[BufferedReader]:
     """Yield the content of an open file, decompressed.
 
@@ -54,6 +55,8 @@ def decompressed(
         Its path, for messages.
     limits, values, too_long
         As for `bounded`.
+    is_whole
+        True if a plain file has a limit, too, because it is read as one value.
 
     Raises
     ------
@@ -68,7 +71,8 @@ def decompressed(
     where = f"{path}: its {kind}" if kind else ""
     try:
         with _reader(raw, kind, path) if kind else contextlib.nullcontext(raw) as data:
-            yield bounded(data, where, limits, values=values, too_long=too_long)
+            limited = where or (f"{path}: it" if is_whole else "")
+            yield bounded(data, limited, limits, values=values, too_long=too_long)
     except Exception as error:
         if kind and is_damage(error):
             raise CutError(f"{where} is cut or broken ({error}); {WRITE_WHOLE}") from error

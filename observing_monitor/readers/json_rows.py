@@ -40,7 +40,9 @@ def objects_in(value: Any, names: Names) -> list[Any] | None:
     - A list of lists: the first names the columns if it has those that are wanted; else their
       names are their numbers, from "1".
     - An object with `columns` and a list of lists: a table.
-    - An object whose keys are all nights: a row, or a list of rows, for each.
+    - An object whose keys are all nights: a row, or a list of rows, for each. If it has none of the
+      columns that are wanted, one night among the keys is enough: another key is then a row whose
+      night is not understood.
     - An object of lists of one length: a column each.
     - Any other object: one row.
 
@@ -71,13 +73,20 @@ def _of_object(value: dict[str, Any], names: Names) -> list[Any]:
     has_lists = data is not None and all(isinstance(row, list) for row in data)
     if isinstance(columns, list) and data is not None and has_lists:
         return [dict(zip(map(str, columns), row, strict=False)) for row in data]
-    if value and all(read_night(key, names.form) for key in value):
+    if value and _is_by_night(value, names):
         return [row for key, inner in value.items() for row in _of_night(key, inner, names)]
     lists = {key: column for key, column in value.items() if isinstance(column, list)}
     lengths = {len(column) for column in lists.values()}
     if len(lists) != len(value) or len(lengths) != 1:
         return [value]
     return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
+
+
+def _is_by_night(value: dict[str, Any], names: Names) -> bool:
+    """True if the keys of an object are nights."""
+    outer = {part for name in names.wanted for part in (name, name.partition(".")[0])}
+    is_other_form = names.wanted and outer.isdisjoint(value)
+    return (any if is_other_form else all)(read_night(key, names.form) for key in value)
 
 
 def _of_night(key: str, inner: Any, names: Names) -> list[Any]:

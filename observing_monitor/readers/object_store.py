@@ -12,12 +12,17 @@ import datetime
 import importlib.util
 import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from observing_monitor.errors import ObservingMonitorError, UsageError
-from observing_monitor.model.setting import setting
+from observing_monitor.errors import (
+    ObservingMonitorError,
+    OutputError,
+    SilentOutputError,
+    UsageError,
+)
+from observing_monitor.readers.patience import Patience
 from observing_monitor.readers.store_errors import error_code, store_message
+from observing_monitor.readers.store_options import Storage, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +33,6 @@ log = logging.getLogger(__name__)
 # the scheme of an address -> the package that reaches it
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "memory": "fsspec"}
 _ADDRESS = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<bucket>[^/@:]+)(?P<prefix>(?:/[^/]+)*)/*")
-_SECRET = re.compile(r"key|secret|token|pass|cred|connection_string", re.IGNORECASE)
 
 CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -43,48 +47,6 @@ CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "parquet": "application/vnd.apache.parquet",
 }
-
-
-@dataclass(frozen=True)
-class Storage:
-    """Access to an object store: a table `[storage]`."""
-
-    endpoint_url: str = setting(
-        "",
-        "Address of your own store. By default `AWS_ENDPOINT_URL`, else Amazon's.",
-        example="https://s3.example.org",
-    )
-    region: str = setting(
-        "",
-        "Region of the bucket. By default that of `AWS_REGION` or of the profile.",
-        example="us-west-2",
-    )
-    profile: str = setting(
-        "",
-        "Profile in `~/.aws/config` and `~/.aws/credentials`. By default `AWS_PROFILE`.",
-        example="observatory",
-    )
-    anonymous: bool = setting(False, "With `true`, a public bucket is read without credentials.")
-    options: dict[str, Any] = setting(
-        {},
-        "More options for fsspec's file system: `project` for gs, `account_name` for az.",
-        example={"project": "observatory"},
-    )
-
-    def check(self) -> None:
-        """Raise UsageError if a setting is wrong or holds a secret."""
-        for key in self.options:
-            if _SECRET.search(key):
-                remedy = "use the environment or a profile"
-                raise UsageError(
-                    f"key {key!r} of options: no secret may stand in the settings; {remedy}"
-                )
-        is_address = re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", self.endpoint_url)
-        if self.endpoint_url and not is_address:
-            remedy = "write https://HOST or https://HOST:PORT"
-            raise UsageError(
-                f"key 'endpoint_url': is no address without user and password; {remedy}"
-            )
 
 
 class Object(NamedTuple):
@@ -144,6 +106,10 @@ def lies_in(address: str, other: str) -> bool:
     return f"{address.rstrip('/')}/".startswith(f"{other.rstrip('/')}/")
 
 
+# In a worker, which gets a copy of an output with each night: address -> patience with its store.
+_patience_of_worker: dict[str, Patience] = {}
+
+
 class Objects:
     """The objects below an address.
 
@@ -166,9 +132,14 @@ class Objects:
         self.storage = storage
         self.error = error
         self._fs: Any = None
+        self._patience = Patience()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_fs": None}
+        return {**self.__dict__, "_fs": None, "_patience": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._patience = _patience_of_worker.setdefault(self.address, Patience())
 
     def path(self, name: str) -> str:
         """Return the full address of an object."""
@@ -262,83 +233,28 @@ class Objects:
 
     def _file_system(self) -> Any:
         if self._fs is None:
-            import fsspec
-
-            for noisy in ("botocore", "aiobotocore", "s3fs", "fsspec", "asyncio"):
-                logging.getLogger(noisy).setLevel(logging.WARNING)
             scheme = self.address.partition("://")[0]
-            self._fs = fsspec.filesystem(
-                scheme,
-                **_options(scheme, self.storage),
-                skip_instance_cache=True,
-                use_listings_cache=False,
-            )
-            if scheme == "s3":
-                self._fs.retries = ROUNDS
+            self._fs = open_store(scheme, self.storage, self._patience)
         return self._fs
 
     @contextlib.contextmanager
     def _opened(self, name: str) -> Iterator[Any]:
         """Open the file system; whatever goes wrong becomes `self.error`."""
         try:
+            self._patience.check()
             yield self._file_system()
         except ObservingMonitorError:
             raise
         except Exception as error:  # each store has exceptions of its own
+            self._patience.note_failure(error)
             # not chained: the library's exceptions may contain a signed request
             words = store_message(error, self.storage.endpoint_url)
-            raise self.error(f"{self.path(name)}: {words}") from None
+            raise self._kind_of_error()(f"{self.path(name)}: {words}") from None
+        self._patience.note_answer()
 
-
-# S3: s3fs asks botocore again, which asks the store again. A store that hangs is given up after
-# ROUNDS * TRIES * ANSWER_S, three minutes.
-ANSWER_S, TRIES, ROUNDS = 30, 3, 2
-
-
-def _options(scheme: str, storage: Storage) -> dict[str, Any]:
-    """Return the arguments for fsspec's file system of a scheme."""
-    if scheme != "s3":
-        anonymous: dict[str, dict[str, Any]] = {"gs": {"token": "anon"}, "az": {"anon": True}}
-        return {**(anonymous.get(scheme, {}) if storage.anonymous else {}), **storage.options}
-    options: dict[str, Any] = {
-        "session": _session(storage.profile),
-        # with more, s3fs requests each object's size before it reads the object
-        "max_concurrency": 1,
-        # many stores do not know the checksums that Amazon's has had since 2025
-        "config_kwargs": {
-            "connect_timeout": 5,
-            "read_timeout": ANSWER_S,
-            "retries": {"mode": "standard", "total_max_attempts": TRIES},
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-        },
-    }
-    if storage.anonymous:
-        options["anon"] = True
-    if storage.endpoint_url:
-        options["endpoint_url"] = storage.endpoint_url
-    if storage.region:
-        options["client_kwargs"] = {"region_name": storage.region}
-    return {**options, **storage.options}
-
-
-def _session(profile: str) -> Any:
-    """Return the session with credentials and parser.
-
-    Times are parsed by Python's own `fromisoformat`, which halves the cost of a listing.
-    """
-    from aiobotocore.session import AioSession
-    from botocore.utils import parse_timestamp
-
-    def to_time(value: Any) -> Any:
-        try:
-            return datetime.datetime.fromisoformat(value)
-        except (TypeError, ValueError):  # a number, or the form of HTTP headers
-            return parse_timestamp(value)
-
-    session = AioSession(profile=profile or None)
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=to_time)
-    return session
+    def _kind_of_error(self) -> type[ObservingMonitorError]:
+        is_silent = self.error is OutputError and self._patience.is_over
+        return SilentOutputError if is_silent else self.error
 
 
 def _object(info: dict[str, Any]) -> Object:

@@ -32,6 +32,8 @@ REFUSED = {
     "InvalidSecurity",
     "NotSignedUp",
 }
+# names of exceptions
+_UNANSWERED = re.compile("Connect|Timeout|Endpoint|Closed|SilentStore")
 BUSY = {"SlowDown", "ServiceUnavailable", "InternalError", "500", "503"}
 
 
@@ -70,6 +72,12 @@ def error_code(error: BaseException) -> str:
     return ""
 
 
+def is_unanswered(error: BaseException) -> bool:
+    """True if a store has not answered a request."""
+    kinds = (type(one).__name__ for one in _chain(error))
+    return not error_code(error) and any(_UNANSWERED.search(kind) for kind in kinds)
+
+
 def _by_code(error: BaseException, code: str) -> str:
     if code == "NoSuchBucket" or (isinstance(error, FileNotFoundError) and not code):
         remedy = "make it, or correct the address or endpoint_url in [storage]"
@@ -101,7 +109,7 @@ def _by_kind(kinds: list[str], endpoint_url: str) -> str:
     if any(re.search("SSL|Certificate", kind) for kind in kinds):
         remedy = "AWS_CA_BUNDLE names the authority's file"
         return f"the certificate of {where} is not trusted; {remedy}"
-    if any(re.search("Connect|Timeout|Endpoint|Closed", kind) for kind in kinds):
+    if any(_UNANSWERED.search(kind) for kind in kinds):
         remedy = "is the store up, and endpoint_url in [storage] right?"
         return f"nothing answers at {where}; {remedy}"
     return ""

@@ -45,6 +45,7 @@ def opened(
     *,
     values: Callable[[bytes], int] = no_values,
     too_long: list[int] | None = None,
+    is_whole: bool = False,
 ) -> Iterator[TextIO]:
     """Open a text file, plain or compressed, as its content says.
 
@@ -54,8 +55,8 @@ def opened(
         The file.
     roots
         The folders that it may lie in, all links resolved; None allows any.
-    limits, values, too_long
-        As for `bounded`.
+    limits, values, too_long, is_whole
+        As for `decompressed`.
 
     Raises
     ------
@@ -65,7 +66,9 @@ def opened(
     try:
         with (
             open_plain(path, roots) as raw,
-            decompressed(raw, path, limits, values=values, too_long=too_long) as data,
+            decompressed(
+                raw, path, limits, values=values, too_long=too_long, is_whole=is_whole
+            ) as data,
         ):
             yield io.TextIOWrapper(
                 data, encoding="utf-8-sig", errors="backslashreplace", newline=""
@@ -216,7 +219,7 @@ def read_json(
     SourceError
         If the file can't be read, is not JSON, or has no rows there.
     """
-    with opened(path, roots, limits, values=json_values) as text:
+    with opened(path, roots, limits, values=json_values, is_whole=True) as text:
         value = _parsed(text.read(), f"{path}: ")
     remedy = "set records to where its rows stand"
     for key in filter(None, records.split(".")):

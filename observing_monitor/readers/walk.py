@@ -121,7 +121,7 @@ class Walk:
 
         Each folder is its path, its state, and True for a symlink.
         """
-        listing, numbers, lstat = self.listing, self.listing.numbers, os.lstat
+        listing, numbers, lstat, stat_target = self.listing, self.listing.numbers, os.lstat, os.stat
         is_ascii = (prefix + "".join(names)).isascii()
         kept: list[str] = []
         listing.parts.append((prefix, kept))
@@ -137,7 +137,11 @@ class Walk:
             kind, link_ns, is_dangling = own.st_mode & _KIND, ABSENT, False
             if kind == _LINK:
                 link_ns = own.st_mtime_ns
-                kind, state, is_dangling = self._target(opened, prefix, name, own)
+                try:
+                    state = stat_target(name, dir_fd=opened)
+                    kind = state.st_mode & _KIND
+                except OSError as error:
+                    kind, is_dangling = self._lost_target(prefix + name, error)
             if kind == _FOLDER:
                 folders.append((prefix + name, state, state is not own))
                 continue
@@ -146,39 +150,42 @@ class Walk:
                 continue
             if not is_ascii and is_not_utf8(prefix + name):
                 self._note(prefix + name, "its name is not UTF-8; shown with its bytes as \\x..")
-            row = (
-                state.st_size,
-                state.st_mtime_ns,
-                own.st_ctime_ns,  # a link is as old as its own arrival
-                state.st_dev,
-                state.st_ino,
-                state.st_nlink,
-                link_ns,
-                is_dangling,
-            )
             try:
-                numbers.frombytes(packed(*row))
+                # not by a function: a large night has 400,000 entries
+                numbers.frombytes(
+                    packed(
+                        state.st_size,
+                        state.st_mtime_ns,
+                        own.st_ctime_ns,  # a link is as old as its own arrival
+                        state.st_dev,
+                        state.st_ino,
+                        state.st_nlink,
+                        link_ns,
+                        is_dangling,
+                    )
+                )
             except struct.error:
-                listing.add_numbers((*row[:3], row[3] & LARGEST, row[4] & LARGEST, *row[5:]))
+                self._add_large(state, own.st_ctime_ns, link_ns, is_dangling)
             kept.append(name)
         return folders
 
-    def _target(
-        self, opened: int, prefix: str, name: str, own: os.stat_result
-    ) -> tuple[int, os.stat_result, bool]:
-        """Return kind and state of a symlink's target.
+    def _lost_target(self, path: str, error: OSError) -> tuple[int, bool]:
+        """Return the kind of a symlink without a target, and if it dangles.
 
-        The last value is True if there is no target. A target that can't be looked at is noted; its
-        kind is _NO_KIND.
+        A target that can't be looked at is noted; its kind is _NO_KIND.
         """
-        try:
-            state = os.stat(name, dir_fd=opened)
-        except FileNotFoundError:
-            return _FILE, own, True
-        except OSError as error:
-            self._note_lost(prefix + name, error)
-            return _NO_KIND, own, False
-        return state.st_mode & _KIND, state, False
+        if isinstance(error, FileNotFoundError):
+            return _FILE, True
+        self._note_lost(path, error)
+        return _NO_KIND, False
+
+    def _add_large(
+        self, state: os.stat_result, changed_ns: int, link_ns: int, is_dangling: bool
+    ) -> None:
+        """Add numbers of a file, some of which 64 bits can't hold."""
+        device, inode = state.st_dev & LARGEST, state.st_ino & LARGEST
+        row = (state.st_size, state.st_mtime_ns, changed_ns, device, inode, state.st_nlink)
+        self.listing.add_numbers((*row, link_ns, is_dangling))
 
     def _other_names(self, opened: int, prefix: str) -> list[str]:
         """Return the names in a folder, without nights' folders.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from observing_monitor.readers.object_store import Storage
+    from observing_monitor.readers.store_options import Storage
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from observing_monitor.settings.toml import (
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from observing_monitor.readers.object_store import Storage
+    from observing_monitor.readers.store_options import Storage
     from observing_monitor.settings.stream import Stream
 
 

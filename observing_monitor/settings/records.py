@@ -51,7 +51,8 @@ class StreamSettings:
     )
     transfer_log_prefix: str = setting(
         "",
-        "What paths in `transfer_log` have before the path below `storage/`.",
+        "What paths in `transfer_log` have before the path below `storage/`. `OLD => NEW` replaces "
+        "folders, and `=> NEW` adds those that the paths lack.",
         example="storage/",
     )
     night_rule: str = setting(
@@ -113,8 +114,8 @@ class StreamSettings:
     max_unpacked_bytes: int = setting(
         LIMITS.unpacked_bytes,
         "A compressed table, listing or log may hold this much, counted with 64 bytes for each of "
-        "its values. Of a table or listing that holds more, nothing new is read; of a log, the "
-        "beginning. The pages say so.",
+        "its values. So may a plain JSON file, which is read as a whole. Of a table or listing "
+        "that holds more, nothing new is read; of a log, the beginning. The pages say so.",
     )
     previews: bool | dict[str, Any] = setting(
         False,
@@ -204,6 +205,12 @@ class FromSettings:
     )
     delay_warning_s: float | bool | None = setting(
         None, "As in `[streams.NAME]`; false ends the warning.", example=600
+    )
+    quiet_warning_s: float | None = setting(
+        None, "As in `[streams.NAME]`; 0 ends the warning.", example=3600
+    )
+    quiet_error_s: float | None = setting(
+        None, "As in `[streams.NAME]`; 0 ends the error.", example=7200
     )
     last_stage: str | None = setting(None, "As in `[streams.NAME]`.", example="archive")
     sources: dict[str, dict[str, Any]] = setting(

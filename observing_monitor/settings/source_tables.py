@@ -18,7 +18,7 @@ from observing_monitor.sources.registry import BUILT_IN, source_class, source_ki
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from observing_monitor.readers.object_store import Storage
+    from observing_monitor.readers.store_options import Storage
     from observing_monitor.settings.toml import Section
 
 

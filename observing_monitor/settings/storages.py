@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from observing_monitor.errors import UsageError
-from observing_monitor.readers.object_store import Storage, is_plain, lies_in
+from observing_monitor.readers.object_store import is_plain, lies_in
 from observing_monitor.readers.plain_files import is_address
+from observing_monitor.readers.store_options import Storage
 from observing_monitor.settings.toml import Section, read_settings
 
 if TYPE_CHECKING:

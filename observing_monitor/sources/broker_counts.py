@@ -23,7 +23,7 @@ from observing_monitor.sources.counts_by_node import to_metrics, with_total
 from observing_monitor.sources.shared import completeness
 from observing_monitor.sources.shared.cells import Notes, to_metric
 from observing_monitor.sources.shared.mapped import require
-from observing_monitor.sources.shared.mapping import apart
+from observing_monitor.sources.shared.mapping import split_by_night
 from observing_monitor.sources.shared.meanings import COMMENT, MISSING, SEPARATOR
 from observing_monitor.sources.shared.missing import without_missing
 
@@ -116,14 +116,14 @@ class BrokerCounts(Telling):
         """Return the completeness, from the counts of all sources."""
         if len(settings.counts) <= 1:
             return {}
-        return {"completeness": completeness.share(tables.metrics, settings)}
+        return {"completeness": completeness.share(tables, settings)}
 
     @staticmethod
     def check(
         night: datetime.date, tables: Tables, settings: BrokerCounts.Settings
     ) -> list[Finding]:
         """Return how each count, of any source, compares with the first."""
-        return completeness.check(tables.metrics, settings)
+        return completeness.check(tables, settings)
 
     def __init__(self, settings: BrokerCounts.Settings, asked: Asked) -> None:
         self.settings = settings
@@ -194,7 +194,7 @@ class BrokerCounts(Telling):
             nights = [None if text is None else read_night(text) for text in texts]
             rows.notes += self.pattern.take_notes()
             self._counted[path] = rows.counts
-            self._by_night[path] = apart(rows, nights, f" in {column!r}", column=column)
+            self._by_night[path] = split_by_night(rows, nights, f" in {column!r}", column=column)
         return self._by_night[path]
 
     def _is_header(self, names: list[str]) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import SourceError
 from observing_monitor.model import columns, frames, names
-from observing_monitor.model.finding import Finding, ListedFinding, Row, plain
+from observing_monitor.model.finding import Finding, ListedFinding, Row, metric_href, plain
 from observing_monitor.model.nights import NID_ZERO
 from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
@@ -139,13 +139,15 @@ class BucketListing(Telling):
         night: datetime.date, tables: Tables, settings: BucketListing.Settings
     ) -> list[Finding]:
         """Return how `counts`, if set, compare, and what is stored twice."""
-        found = completeness.check(tables.metrics, settings)
+        found = completeness.check(tables, settings)
         is_total = (tables.metrics["name"] == "stored_twice") & tables.metrics["node"].isna()
         twice = tables.metrics.loc[is_total, "value"].max()
         if twice > 0:
             words = "1 file's alert is" if twice == 1 else f"{twice:,.0f} files' alerts are"
             words = f"{words} in the bucket twice"
-            found.append(_with_files(Finding("normal", words, "#metrics"), tables.files))
+            found.append(
+                _with_files(Finding("normal", words, metric_href("stored_twice")), tables.files)
+            )
         return found
 
     def __init__(self, settings: BucketListing.Settings, asked: Asked) -> None:

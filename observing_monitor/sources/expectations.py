@@ -102,6 +102,11 @@ class Expectations(Telling):
             ExposureLists(settings.exposures, settings.column) if settings.exposures else None
         )
 
+    @property
+    def is_of_all_nights(self) -> bool:
+        """True if the settings alone say what is expected of every night."""
+        return not self.tree and not self.lists
+
     def nights(self) -> set[datetime.date]:
         """Return the nights of the folders and lists."""
         nights = self.tree.nights() if self.tree else set()

@@ -76,7 +76,8 @@ class FileStore(Telling):
         )
         transfer_log_prefix: str = setting(
             "",
-            "What paths in that log have before the path below `path`.",
+            "What paths in that log have before the path below `path`. `OLD => NEW` replaces "
+            "folders, and `=> NEW` adds those that the paths lack.",
             example="storage/",
         )
 
@@ -162,7 +163,9 @@ class FileStore(Telling):
             without_effect += self.pattern.take_without_effect()
         if len(paths) and self.settings.transfer_log:
             logged = self.log.transferred_at(files, instants(numbers["ctime_ns"]))
-            without_effect += self.log.why_unused(logged, self.asked.rule.bounds(night))
+            without_effect += self.log.why_unused(
+                files["file_id"], logged, self.asked.rule.bounds(night)
+            )
             notes += self.log.notes
             files["transferred_at"] = logged.fillna(files["transferred_at"])
             is_logged = logged.notna()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from observing_monitor.errors import UsageError
 from observing_monitor.model import columns, frames
 from observing_monitor.model.digest import hex_digest
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import Finding, metric_href
 from observing_monitor.model.nights import ONE_DAY, zone_named
 from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
@@ -303,7 +303,7 @@ def _stuck(latest: DataFrame) -> Iterator[Finding]:
             n, at = row["value"], row["sampled_at"]
             words = f"{queue} queue: {n:.0f} stuck in progress, said the queue monitor at"
             text = f"{words} {at:%Y-%m-%d %H:%M} UTC: {row['text']}"
-            yield Finding("error", text, "#metrics")
+            yield Finding("error", text, metric_href("log_stuck"))
 
 
 def _errors(metrics: DataFrame, latest: DataFrame) -> Iterator[Finding]:
@@ -312,4 +312,5 @@ def _errors(metrics: DataFrame, latest: DataFrame) -> Iterator[Finding]:
     for name, row in latest[latest["name"] == "log_error"].set_index("node").iterrows():
         service = str(name)
         words = f"{service}: {n_of(int(counts[service]), 'error')} in the log without a file"
-        yield Finding("warning", f"{words}, the last: {row['text']}", "#metrics")
+        text = f"{words}, the last: {row['text']}"
+        yield Finding("warning", text, metric_href("log_error"))

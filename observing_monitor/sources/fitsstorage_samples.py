@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.model import columns, frames
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import Finding, metric_href
 from observing_monitor.sources.fitsstorage_queues import STATES
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def check_queues(
         n_others = int(row["value"]) - int(own.get(queue, 0))
         if n_others > 0:
             words = f"{queue} queue: {n_others:,} more failed, of other nights, {_at(row)}"
-            yield Finding("normal", words, "#metrics")
+            yield Finding("normal", words, metric_href("queue_failed"))
 
 
 def _count(entries: list[Entry], state: str) -> float:

@@ -142,7 +142,7 @@ class Lasair(Telling):
         zone = zone_named("zone", settings.zone)
         self._reader: StatusFiles | StatisticsTable
         if settings.path:
-            self._reader = StatusFiles(settings.path, zone)
+            self._reader = StatusFiles(settings.path, zone, asked.limits)
         else:
             database = Database(settings.url, settings.password_env, settings.timeout_s).check()
             self._reader = StatisticsTable(database, settings.table, asked.now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import wording
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import METRICS, Finding, metric_href
 from observing_monitor.model.names import in_number_order
 
 if TYPE_CHECKING:
@@ -56,14 +56,14 @@ def check_counts(values: Mapping[Any, float], tolerance: float = 0.0) -> Iterato
             times = f", ×{n / n_due:,.2f}" if n_due else ""
             more = f"{later} {n:,.0f} is more than {earlier} {n_due:,.0f}{times}"
             text = f"{more}: something was counted twice"
-        yield Finding(level, text, "#metrics")
+        yield Finding(level, text, metric_href(later))
     if equal:
-        yield Finding("normal", f"counts agree: {'; '.join(equal)}", "#metrics")
+        yield Finding("normal", f"counts agree: {'; '.join(equal)}", METRICS)
     n_out, n_in = values.get("today_filter_out"), values.get("today_filter")
     if n_out is not None and n_in:
         share = f"the filters sent on {_percent(n_out / n_in)} of the alerts"
         counts = f"today_filter_out {n_out:,.0f} of today_filter {n_in:,.0f}"
-        yield Finding("normal", f"{share}: {counts}", "#metrics")
+        yield Finding("normal", f"{share}: {counts}", metric_href("today_filter_out"))
 
 
 def check_nodes(timers: DataFrame, ratio: float, min_s: float) -> Iterator[Finding]:
@@ -87,6 +87,7 @@ def check_nodes(timers: DataFrame, ratio: float, min_s: float) -> Iterator[Findi
     import statistics
 
     found: dict[str, list[str]] = {}
+    hrefs: dict[str, str] = {}
     times = timers[timers["node"].notna()].dropna(subset="value")
     for name, group in times.groupby("name", sort=True):
         seconds = dict(zip(group["node"], group["value"], strict=True))
@@ -100,15 +101,18 @@ def check_nodes(timers: DataFrame, ratio: float, min_s: float) -> Iterator[Findi
             if is_slow or is_idle:
                 words = f"{name} {_short(took_s, 4)} s, {_compared(took_s, median)}"
                 found.setdefault(node, []).append(words)
+                hrefs.setdefault(node, metric_href(str(name)))
     for node in sorted(found, key=in_number_order):
         words = f"node {node} is out of line: {'; '.join(found[node])}"
-        yield Finding("warning", words, "#metrics", node=node)
+        yield Finding("warning", words, hrefs[node], node=node)
 
 
 def unavailable(names: Collection[Any]) -> Iterator[Finding]:
     """Report the counts that are not available, if any."""
     if len(names):
-        yield Finding("normal", f"not available: {', '.join(names)}", "#metrics")
+        yield Finding(
+            "normal", f"not available: {', '.join(names)}", metric_href(next(iter(names)))
+        )
 
 
 def _compared(took_s: float, median_s: float) -> str:

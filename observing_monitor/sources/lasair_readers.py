@@ -18,6 +18,7 @@ from observing_monitor.metrics.values import (
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import UTC
+from observing_monitor.readers.bounded import LIMITS, Limits, read_json_bytes
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
 
@@ -51,9 +52,10 @@ class StoredNumbers(NamedTuple):
 class StatusFiles:
     """A folder of files `status_<nid>.json`."""
 
-    def __init__(self, folder: Path, zone: ZoneInfo) -> None:
+    def __init__(self, folder: Path, zone: ZoneInfo, limits: Limits = LIMITS) -> None:
         self.folder = folder
         self.zone = zone
+        self.limits = limits
 
     def place_of(self, nid: int) -> str:
         """Return the path of a night's file."""
@@ -125,7 +127,7 @@ class StatusFiles:
             try:
                 with open_plain(path, [self.folder]) as file:
                     written_at = os.fstat(file.fileno()).st_mtime
-                    raw = parse_json(file.read())
+                    raw = parse_json(read_json_bytes(file, path, self.limits))
                 break
             except FileNotFoundError as error:
                 if not tries_left:

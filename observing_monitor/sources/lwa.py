@@ -22,6 +22,7 @@ from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import EPOCH, iso_utc
 from observing_monitor.model.reading import Reading
 from observing_monitor.model.setting import setting
+from observing_monitor.readers.bounded import LIMITS, Limits, read_json_bytes
 from observing_monitor.readers.etcd import Etcd, pairs_of
 from observing_monitor.readers.plain_files import open_plain
 from observing_monitor.readers.textfiles import parse_json
@@ -207,7 +208,7 @@ class LwaRecorders(Telling):
         if night != self.asked.rule.night_of(sampled_at):
             return Reading()
         settings = self.settings
-        values = read_dump(settings.dump) if settings.dump else self._read_etcd()
+        values = read_dump(settings.dump, self.asked.limits) if settings.dump else self._read_etcd()
         groups = with_found(self.groups, (node_and_name(key)[0] for key in values))
         reader = PointReader(self.place, groups, settings, sampled_at)
         points = reader.rows(values)
@@ -280,14 +281,14 @@ class LwaRecorders(Telling):
         return values
 
 
-def read_dump(dump: Path) -> dict[str, bytes]:
+def read_dump(dump: Path, limits: Limits = LIMITS) -> dict[str, bytes]:
     """Return a dump's values by key.
 
     A dump is an object of keys and values, or the answer of etcd's gateway.
     """
     try:
         with open_plain(dump) as file:
-            content = parse_json(file.read())
+            content = parse_json(read_json_bytes(file, dump, limits))
     except OSError as error:
         raise SourceError(
             f"{dump}: {os_error_text(error)}; make the dump of the monitor points readable"

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import UsageError
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import METRICS, Finding, metric_href
 from observing_monitor.sources.lwa_points import MetricRow, number_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ LEVEL_OF = {
     "error": "error",
 }
 LEVELS = ("normal", "warning", "error")
+# the row of the bands' states on the page
+STATE_ROW = metric_href("summary")
 # in place of a band: all bands of the group that have points
 ANY = "*"
 MAX_BANDS = 10_000
@@ -167,7 +169,7 @@ def check_group(
         return []
     if not bands:
         words = f"no sub-bands of {group} were found: none has ever reported its state"
-        return [Finding("error", words, "#metrics")]
+        return [Finding("error", words, METRICS)]
     read_at = samples["sampled_at"].max()
     latest = _latest(metrics, [group, *bands])
     bands_by_state: dict[BandState, list[str]] = {}
@@ -187,12 +189,12 @@ def check_group(
     found = list(_not_normal(bands_by_state, latest, silent_after_s))
     if not found:
         words = f"all {len(bands)} sub-bands of {group} are normal"
-        found.append(Finding("normal", words, "#metrics"))
+        found.append(Finding("normal", words, STATE_ROW))
     found += _earlier_trouble(metrics, normal, levels)
     manager = latest.get(("summary", group))
     if manager and (read_at - manager.sampled_at).total_seconds() > silent_after_s:
         words = f"the manager {group} has not updated in {silent_after_s:g} s"
-        found.append(Finding("warning", words, "#metrics"))
+        found.append(Finding("warning", words, STATE_ROW))
     return found
 
 
@@ -228,7 +230,7 @@ def _not_normal(
     if silent:
         have = "sub-band has" if len(silent) == 1 else "sub-bands have"
         words = f"{len(silent)} {have} not updated in {silent_after_s:g} s: {', '.join(silent)}"
-        yield Finding("error", words, "#metrics")
+        yield Finding("error", words, STATE_ROW)
     others = [item for item in bands_by_state.items() if item[0].state in ("warning", "error")]
     others.sort(key=lambda item: (-STATES.index(item[0].state), item[0].word))
     for state, bands in others:
@@ -239,7 +241,7 @@ def _not_normal(
         )
         plural = "" if len(bands) == 1 else "s"
         words = f"{len(bands)} sub-band{plural} {state.word}: {words}"
-        yield Finding(state.state, words, "#metrics")
+        yield Finding(state.state, words, STATE_ROW)
 
 
 def _earlier_trouble(
@@ -261,7 +263,7 @@ def _earlier_trouble(
         were = "sub-band was" if len(texts) == 1 else "sub-bands were"
         names = ", ".join(text for _, text in sorted(texts))
         words = f"earlier in the night {len(texts)} {were} not normal: {names}"
-        yield Finding("normal", words, "#metrics")
+        yield Finding("normal", words, STATE_ROW)
 
 
 def _span(first: datetime.datetime, last: datetime.datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import Finding, metric_href
 from observing_monitor.sources.lwa_points import number_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def check_recording(
             for band in sorted(since, key=number_of)
         )
         text = f"{len(since)} {have} recording, but no file has appeared: {words}"
-        yield Finding("error", text, "#metrics")
+        yield Finding("error", text, metric_href(COUNT))
 
 
 def _unchanged_since(rows: DataFrame, no_file_after_s: float) -> pd.Timestamp | None:

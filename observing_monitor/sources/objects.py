@@ -19,8 +19,9 @@ from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import night_named
 from observing_monitor.model.reading import Counts, Reading
 from observing_monitor.model.setting import REQUIRED, setting
-from observing_monitor.readers.object_store import Object, Objects, Storage
+from observing_monitor.readers.object_store import Object, Objects
 from observing_monitor.readers.patterns import NamePattern
+from observing_monitor.readers.store_options import Storage
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.shared.meanings import NAME_PATTERN, SKIP
 from observing_monitor.sources.shared.skipped import is_skipped, skipped_all

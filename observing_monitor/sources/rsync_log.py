@@ -49,6 +49,8 @@ OTHER_LINE = re.compile(
     r"|WARNING|@?ERROR)"
 )
 
+# between what a prefix removes and what it adds
+REPLACED_BY = "=>"
 CHANGE_TIMES = "without it files' change times are shown as transfer times"
 # of the last names in a log, those that are looked for in the store
 N_CHECKED = 20
@@ -77,7 +79,8 @@ class RsyncLog:
     zone
         The zone of the times in them.
     prefix
-        What the logs' paths have before the path below `store`.
+        What the logs' paths have before the path below `store`. `OLD => NEW` puts NEW in its
+        place, and `=> NEW` adds it to every path.
     limits
         Of lines, and of compressed logs.
 
@@ -102,7 +105,8 @@ class RsyncLog:
         self.pattern = pattern
         self.zone = zone
         self.limits = limits
-        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        before, _, after = prefix.partition(REPLACED_BY)
+        self.prefix, self.added = _as_folder(before), _as_folder(after)
         self.notes: list[str] = []
         self.unused: list[str] = []
         # log -> its lines about files, and lines that no rsync writes; once it was read
@@ -186,7 +190,10 @@ class RsyncLog:
         return max(fitting, default=None)
 
     def why_unused(
-        self, transferred_at: Series[Any], bounds: tuple[datetime.datetime, datetime.datetime]
+        self,
+        ids: Series[Any],
+        transferred_at: Series[Any],
+        bounds: tuple[datetime.datetime, datetime.datetime],
     ) -> list[str]:
         """Return sentences about logs that have no effect.
 
@@ -194,12 +201,14 @@ class RsyncLog:
 
         Parameters
         ----------
+        ids
+            `file_id` of the night's files.
         transferred_at
-            Of the night's files, from `transferred_at`.
+            When they arrived, from `transferred_at`.
         bounds
             Of the night.
         """
-        if transferred_at.notna().any() or not self._read():
+        if transferred_at.notna().any() or not self._files:
             return self.unused
         first, *last = self._first_and_last
         begin, end = self.instant(first.at), self.instant(last[-1].at)
@@ -207,15 +216,28 @@ class RsyncLog:
             return self.unused
         if any(map(self._is_in_store, last)):
             return self.unused
-        path, n_files = last[-1].path, n_of(len(self._read()), "file")
+        path, n_files = last[-1].path, n_of(len(self._files), "file")
         words = f"names {n_files}, none of them in {self.store}, such as {path!r}"
-        remedy = f"{self._remedy(path)}; {CHANGE_TIMES}"
+        remedy = f"{self._remedy(path, ids)}; {CHANGE_TIMES}"
         return [*self.unused, f"{self.root / self.pattern}: {words}; {remedy}"]
+
+    @functools.cached_property
+    def _files(self) -> list[Arrival]:
+        """The arrivals, without the folders of others.
+
+        A log with `%o %f %l` has lines about folders that look like those about files.
+        """
+        arrivals = self._read()
+        folders = {"", ".", self.added.rstrip("/"), f"{self.added}."}
+        for path in arrivals:
+            while (path := path.rpartition("/")[0]) not in folders:
+                folders.add(path)
+        return [Arrival(path, at) for path, at in arrivals.items() if path not in folders]
 
     @functools.cached_property
     def _first_and_last(self) -> list[Arrival]:
         """The first arrival, and the last `N_CHECKED`."""
-        by_time = sorted(map(Arrival._make, self._read().items()), key=lambda one: one.at)
+        by_time = sorted(self._files, key=lambda one: one.at)
         return [by_time[0], *by_time[-N_CHECKED:]]
 
     def _is_in_store(self, arrival: Arrival) -> bool:
@@ -232,10 +254,13 @@ class RsyncLog:
                 for night in nights
                 for form in ("%Y-%m-%d", "%Y%m%d")
             ]
-        return any(os.path.lexists(self.store / place) for place in places)
+        paths = [self.store / place for place in places]
+        return any(os.path.lexists(path) and not os.path.isdir(path) for path in paths)
 
-    def _remedy(self, path: str) -> str:
+    def _remedy(self, path: str, ids: Iterable[str]) -> str:
         """Return the remedy for paths below another folder."""
+        if lacking := self._lacking(ids):
+            return f'set transfer_log_prefix = "{REPLACED_BY} {lacking}"'
         parts = path.split("/")
         for n in range(1, len(parts)):
             if os.path.lexists(self.store.joinpath(*parts[n:])):
@@ -243,6 +268,15 @@ class RsyncLog:
                 before = self.prefix if self._has_prefix else ""
                 return f'set transfer_log_prefix = "{before}{prefix}/"'
         return "set transfer_log_prefix to what is before the path in the store"
+
+    def _lacking(self, ids: Iterable[str]) -> str:
+        """Return the folders that the logs' paths lack, or ""."""
+        names = [one.path for one in self._first_and_last]
+        for file_id in ids:
+            for name in names:
+                if file_id.endswith(f"/{name}"):
+                    return file_id.removesuffix(name)
+        return ""
 
     def instant(self, text: str) -> datetime.datetime | None:
         """Return a time of the log in UTC.
@@ -286,9 +320,9 @@ class RsyncLog:
                 odd.append(line)
                 continue
             n_known += 1
-            path = line.path.lstrip("/")
-            if self.prefix and path.startswith(self.prefix):
-                path, self._has_prefix = path.removeprefix(self.prefix), True
+            if line.path.endswith("/"):  # a folder
+                continue
+            path = self._below_store(line.path.lstrip("/"))
             # the latest: in order of name an older log may come after a newer one
             arrivals[path] = max(line.at, arrivals.get(path, ""))
             if not _night_folder(path.rpartition("/")[0]):
@@ -301,6 +335,14 @@ class RsyncLog:
             words = f"no line says that a file arrived, as in {odd[0].strip()[:120]!r}"
             remedy = "rsync must write it with its usual --log-file-format"
             self.unused.append(f"{log}: {words}; {remedy}; {CHANGE_TIMES}")
+
+    def _below_store(self, path: str) -> str:
+        """Return a path of a log as it is below the store."""
+        if self.prefix:
+            if not path.startswith(self.prefix):
+                return path
+            path, self._has_prefix = path.removeprefix(self.prefix), True
+        return path if self.added and path.startswith(self.added) else f"{self.added}{path}"
 
     def _add_to_sum(self, path: str, at: str) -> None:
         place = _night_folder(path.rpartition("/")[0]) or at[:10]
@@ -337,6 +379,12 @@ def read_log(log: Path, root: Path, limits: Limits = LIMITS) -> Iterator[Arrival
                 yield Arrival(found["path"] or found["path2"], found["at"])
             elif not OTHER_LINE.match(line) and line.endswith("\n"):  # else it is being written
                 yield line
+
+
+def _as_folder(text: str) -> str:
+    """Return a folder with a slash at its end, or ""."""
+    folder = text.strip().strip("/")
+    return f"{folder}/" if folder else ""
 
 
 @functools.lru_cache(maxsize=10_000)

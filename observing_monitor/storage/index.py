@@ -20,6 +20,11 @@ def is_pruned(row: IndexRow | Looked, what: str) -> bool:
     return what in (row.get("pruned") or {})
 
 
+def is_only_page_left(row: IndexRow) -> bool:
+    """True if a night's tables were pruned, and its page was not."""
+    return is_pruned(row, TABLES) and not is_pruned(row, PAGE)
+
+
 # keys that the index shares with the last look
 INDEXED = (
     "tables",
@@ -62,6 +67,10 @@ class OldData(TypedDict, total=False):
     exposures: int
     # fingerprints of these settings
     settings: list[str]
+    # such a fingerprint -> setting -> fingerprint of its value; not of stores of 0.2
+    before: dict[str, dict[str, str]]
+    # settings that have another value now, as far as known
+    changed: list[str]
 
 
 class Look(TypedDict, total=False):
@@ -124,6 +133,8 @@ class IndexRow(Look, total=False):
     n_exposure_pages: int
     is_observed: bool  # True if exposures are known, and more may come
     has_log: bool  # True if the night has an observing log
+    # endings of its further CSV files, of `layout.MORE_CSV`
+    more_csv: list[str]
     previews: dict[str, Any]
     # fingerprint of the run that found the page current
     made_for: str

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from observing_monitor.errors import LockedError, OutputError
+from observing_monitor.errors import LockedError, OutputError, SilentOutputError
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.processes.timelimit import CallThread, TooLateError
 from observing_monitor.storage.layout import LOCK
@@ -31,8 +31,8 @@ STALE_S = 300
 # another lock that is at most this much older may belong to a run that started at the same moment
 # and withdraws as well
 YOUNG_S = 10
-# for the store to remove the lock
-RELEASE_S = 20.0
+# for the store to remove the lock; for its last answer at the end of a run
+RELEASE_S, LAST_S = 20.0, 5.0
 # attempts to take the lock if several runs start at the same moment
 TRIES = 4
 
@@ -111,7 +111,7 @@ class Lease:
             yield
         finally:
             done.set()
-            thread.join(timeout=10)
+            thread.join(timeout=LAST_S)
 
     def _renew(self, done: threading.Event) -> None:
         while not done.wait(RENEW_S):
@@ -123,6 +123,8 @@ class Lease:
                     return
                 self.objects.write(self.name, b"")
                 self._renewed_at = _seconds()
+            except SilentOutputError as error:  # the run's next request says so
+                log.info("%s", error)
             except OutputError as error:
                 log.warning("%s", error)  # the next renewal may succeed in time
 
@@ -143,12 +145,18 @@ class Lease:
         if _seconds() - self._renewed_at > STALE_S - RENEW_S:
             self._lost = self._lost or "could not be renewed in time"
 
-    def release(self) -> None:
-        """Remove the lock; if the store does not answer, it becomes stale."""
+    def release(self, is_silent: bool = False) -> None:
+        """Remove the lock; if the store does not answer, it becomes stale.
+
+        Parameters
+        ----------
+        is_silent : bool, optional
+            True if the store did not answer before.
+        """
         # a store that hangs has kept the run waiting long enough
         thread = CallThread("lock")
         with contextlib.suppress(TooLateError):
-            thread.call(self._remove, RELEASE_S)
+            thread.call(self._remove, LAST_S if is_silent else RELEASE_S)
         thread.end()
 
     def _remove(self) -> None:

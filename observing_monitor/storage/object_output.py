@@ -9,7 +9,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from observing_monitor.errors import OutputError
+from observing_monitor.errors import OutputError, SilentOutputError
 from observing_monitor.readers.object_store import Object, Objects
 from observing_monitor.storage.layout import LOCK, STORE
 from observing_monitor.storage.lease import Lease
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, Self
 
-    from observing_monitor.readers.object_store import Storage
+    from observing_monitor.readers.store_options import Storage
 
 
 # an object that is appended to is written at most this often
@@ -78,13 +78,16 @@ class ObjectOutput(Output):
         """
         lease = Lease(self.objects)
         lease.take()
-        self._lease = lease
+        self._lease, is_silent = lease, False
         try:
             with lease.renewed():
                 yield
+        except SilentOutputError:  # here, or in a worker
+            is_silent = True
+            raise
         finally:
             self._lease = None
-            lease.release()
+            lease.release(is_silent)
 
     def is_locked(self) -> bool:
         """True if a run holds the lock."""
@@ -120,13 +123,13 @@ class ObjectOutput(Output):
         """Write an object given in parts, unless it already holds these."""
         return self.write_changed(relative, b"".join(parts))
 
-    def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
+    def parallel_writes(self, is_large: bool) -> AbstractContextManager[Callable[..., None]]:
         """Run functions that write objects, always in parallel.
 
         Each waits for the store.
         """
         self._objects()  # once, before the threads need it
-        return super().at_once(True)
+        return super().parallel_writes(True)
 
     def append(self, relative: str, line: bytes) -> None:
         """Append a line to an object.

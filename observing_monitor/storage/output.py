@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 # threads that write files in parallel
-AT_ONCE = 4
+N_THREADS = 4
 
 _numbers = itertools.count()
 # names in `.unfinished`: host, process, number
@@ -99,21 +99,26 @@ class Output(Ownership):
                     f"{path}: another run is at work on this output; this one does nothing"
                 ) from error
             except OSError as error:
-                raise OutputError(
-                    f"{path}: {os_error_text(error)}; "
-                    "output_dir must be on a file system that supports locks"
-                ) from error
+                raise _without_locks(path, error) from error
             yield
 
     def is_locked(self) -> bool:
-        """True if a run holds the lock."""
-        try:
-            with open(self.path(LOCK), "rb", opener=plain) as file:
+        """True if a run holds the lock.
+
+        Raises OutputError if the file system refuses locks.
+        """
+        path = self.path(LOCK)
+        with contextlib.ExitStack() as opened:
+            try:
+                file = opened.enter_context(open(path, "rb", opener=plain))
+            except OSError:
+                return False
+            try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+            except BlockingIOError:
+                return True
+            except OSError as error:
+                raise _without_locks(path, error) from error
         return False
 
     @contextlib.contextmanager
@@ -228,16 +233,16 @@ class Output(Ownership):
             self._write(LEDGER, self._ledger.as_bytes())
             self._ledger.is_changed = False
 
-    def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
-        """Run functions that write files, in parallel if `is_much`.
+    def parallel_writes(self, is_large: bool) -> AbstractContextManager[Callable[..., None]]:
+        """Run functions that write files, in parallel if `is_large`.
 
         The block gets a function to call with a function and its arguments. At the end of the
         block all of them are done; then the first error, in the order of the calls, is raised:
         OutputError, or another of the functions. The files are written in any order. For a
-        small night (not `is_much`) each call runs at once, since threads would cost a tenth of
+        small night (not `is_large`) each call runs at once, since threads would cost a tenth of
         its processor time.
         """
-        return _in_parallel() if is_much else contextlib.nullcontext(_call)
+        return _in_parallel() if is_large else contextlib.nullcontext(_call)
 
     def append(self, relative: str, line: bytes) -> None:
         """Append a line to a file; folders are created.
@@ -404,8 +409,8 @@ class Output(Ownership):
 
 @contextlib.contextmanager
 def _in_parallel() -> Iterator[Callable[..., None]]:
-    """Run each call in one of AT_ONCE threads, as `Output.at_once`."""
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    """Run each call in one of N_THREADS threads, as `Output.parallel_writes`."""
+    with ThreadPoolExecutor(N_THREADS) as threads:
         calls: list[Future[Any]] = []
         yield lambda function, *args: calls.append(threads.submit(function, *args))
     for call in calls:
@@ -422,6 +427,11 @@ class _Made(msgspec.Struct):
     is_same: bool
     state: str
     digest: str
+
+
+def _without_locks(path: str, error: OSError) -> OutputError:
+    remedy = "its folder must be on a file system that supports locks"
+    return OutputError(f"{path}: {os_error_text(error)}; {remedy}")
 
 
 def _write_new(path: str, parts: Iterable[bytes], before: BinaryIO | None) -> _Made:

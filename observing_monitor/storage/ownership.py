@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import ForeignFileError, OutputError
@@ -32,7 +33,7 @@ _WAYS = (
 MOST_READ = 1_000_000_000
 
 
-class Ownership:
+class Ownership(ABC):
     """The part of an output that knows our files.
 
     Attributes
@@ -49,32 +50,32 @@ class Ownership:
 
     # --- what a folder and an object store do in their own ways ---------------------------------
 
+    @abstractmethod
     def path(self, *parts: str) -> str:
         """Return the full path or address of a file, as messages name it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, relative: str) -> bytes | None:
         """Return a file's bytes; None if it does not exist."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exists(self, relative: str) -> bool:
         """True if a file or folder exists."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _state(self, relative: str) -> str | None:
         """Return a text that differs if a file changed.
 
         None if there is no file.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _ends(self, relative: str) -> tuple[bytes, bytes]:
         """Return the beginning and the end of a file."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _move(self, relative: str, to: str) -> None:
         """Rename a file without asking whose it is."""
-        raise NotImplementedError
 
     def _is_same_state(self, listed: str, state: str) -> bool:
         return listed == state

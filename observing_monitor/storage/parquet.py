@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
     from pyarrow import DataType
-    from pyarrow.parquet import FileMetaData
+    from pyarrow.parquet import FileMetaData, ParquetFile
 
+    from observing_monitor.model.arrays import AnyArray
     from observing_monitor.model.columns import Column
 
 
@@ -88,6 +89,7 @@ def from_parquet(data: bytes, described: Sequence[Column]) -> DataFrame:
     # read_table would first look for a data set of several files, which takes longer than reading
     file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), page_checksum_verification=True)
     _check_size(file.metadata, len(data))
+    _check_texts(file, data)
     names = [name for name in file.schema_arrow.names if name in {c.name for c in described}]
     if len(set(names)) < len(names):
         raise ValueError("it has two columns of one name")
@@ -108,6 +110,47 @@ def _check_size(metadata: FileMetaData, n_bytes: int) -> None:
     if metadata.num_rows > MOST_ROWS + ROWS_OF_BYTE * n_bytes or n_unpacked > MOST_UNPACKED:
         words = f"{metadata.num_rows:,} rows of {n_unpacked:,} bytes in a file of {n_bytes:,}"
         raise ValueError(f"it claims to hold {words}")
+
+
+def _check_texts(file: ParquetFile, data: bytes) -> None:
+    """Raise ValueError if texts of dictionaries become too long.
+
+    A text of 1 MB in a dictionary can be that of a million rows.
+    """
+    import pyarrow
+    import pyarrow.compute as pc
+    import pyarrow.parquet
+
+    for field in file.schema_arrow:
+        if pyarrow.types.is_nested(field.type) or pyarrow.types.is_fixed_size_binary(field.type):
+            raise ValueError(f"its column {field.name} has no plain values")
+    names = _long_texts(file.metadata)
+    if not names:
+        return
+    reader = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), read_dictionary=names)
+    n_unpacked = 0
+    for column in reader.read(names).columns:
+        parts: list[AnyArray] = list(column.chunks)
+        for part in parts:
+            if pyarrow.types.is_dictionary(part.type):
+                lengths = pc.binary_length(part.dictionary).cast(pyarrow.int64())
+                n_unpacked += pc.sum(pc.take(lengths, part.indices)).as_py() or 0
+    if n_unpacked > MOST_UNPACKED:
+        words = f"texts of {n_unpacked:,} bytes in a file of {len(data):,}"
+        raise ValueError(f"it claims to hold {words}")
+
+
+def _long_texts(metadata: FileMetaData) -> list[str]:
+    """Return columns whose texts might take too much."""
+    most: dict[str, int] = {}
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for chunk in map(group.column, range(group.num_columns)):
+            if chunk.physical_type == "BYTE_ARRAY" and "DICTIONARY" in str(chunk.encodings):
+                # no text is longer than all that the column takes
+                n_bytes = chunk.total_uncompressed_size * group.num_rows
+                most[chunk.path_in_schema] = most.get(chunk.path_in_schema, 0) + n_bytes
+    return [name for name, n_bytes in most.items() if n_bytes > MOST_UNPACKED]
 
 
 def digest_of(data: bytes) -> str:

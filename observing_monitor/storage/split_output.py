@@ -77,9 +77,9 @@ class SplitOutput(Output):
         output, name = self._of(relative)
         return output.write_parts(name, parts)
 
-    def at_once(self, is_much: bool) -> AbstractContextManager[Callable[..., None]]:
+    def parallel_writes(self, is_large: bool) -> AbstractContextManager[Callable[..., None]]:
         """Run functions that write files, as the output of the pages does."""
-        return self.pages.at_once(is_much)
+        return self.pages.parallel_writes(is_large)
 
     def append(self, relative: str, line: bytes) -> None:
         """Append a line to a file in the output that has it."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from observing_monitor.errors import StoreError
@@ -280,7 +279,8 @@ class Store:
             loaded = {
                 name: self._load_table(path, columns.TABLES[name]) for name, path in paths.items()
             }
-            return replace(Tables.empty(), **loaded)
+            empty = Tables.empty()
+            return Tables(*(loaded.get(name, getattr(empty, name)) for name in columns.TABLES))
         return None
 
     def save_attempts(self, source: str, attempts: DataFrame) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from observing_monitor.model import columns
-from observing_monitor.model.arrays import index_in, take_rows
+from observing_monitor.model.arrays import fill_missing, index_in, take_rows
 from observing_monitor.model.reading import Tables
 from observing_monitor.tables.summary import as_datetime
 
@@ -106,7 +106,7 @@ def _classified(
     judged["is_dated_ahead"] = judged["transferred_at"].isna() & (judged["created_at"] > now)
     # no time limit
     is_backlog = status == "backfill"
-    since = _known_since(judged, _first_attempts(ingests, rows, files.index), instant)
+    since = _known_since(judged, ingests, rows, instant)
     limit = pd.Timedelta(seconds=limits.pending_limit_s)
     judged["late_at"] = (judged["tried_at"].where(is_again, since) + limit).mask(is_backlog)
     is_young = judged["late_at"] > instant
@@ -177,6 +177,9 @@ def _last_attempt(attempts: DataFrame, rows: NDArray[int64], n: int) -> NDArray[
     import numpy as np
 
     last = np.full(n, -1)
+    if np.bincount(rows, minlength=1).max() <= 1:  # nothing to sort
+        last[rows] = np.arange(len(rows))
+        return last
     number = attempts["attempt"].to_numpy("int64", na_value=-(2**63))
     # NaT is the smallest integer, so it comes first
     order = np.lexsort((number, attempts["attempted_at"].astype("int64")))
@@ -186,17 +189,18 @@ def _last_attempt(attempts: DataFrame, rows: NDArray[int64], n: int) -> NDArray[
 
 
 def _known_since(
-    judged: DataFrame, first_attempts: Series[Any], now: pd.Timestamp
+    judged: DataFrame, ingests: DataFrame, rows: NDArray[int64], now: pd.Timestamp
 ) -> Series[pd.Timestamp]:
     """Return when each file was created, arrived or was first tried.
 
     A creation in the future is used only if nothing else is known. Otherwise a file dated ten
-    years ahead would be pending for ten years.
+    years ahead would be pending for ten years. `rows` is the row of each attempt's file, or -1.
     """
     created = judged["created_at"].mask(judged["created_at"] > now)
-    return (
-        created.fillna(judged["transferred_at"]).fillna(first_attempts).fillna(judged["created_at"])
-    )
+    since = fill_missing(created, judged["transferred_at"])
+    if since.isna().any():
+        since = since.fillna(_first_attempts(ingests, rows, judged.index))
+    return fill_missing(since, judged["created_at"])
 
 
 def _first_attempts(ingests: DataFrame, rows: NDArray[int64], index: pd.Index[Any]) -> Series[Any]:

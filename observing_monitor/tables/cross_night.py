@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from observing_monitor.model.arrays import AnyArray
     from observing_monitor.model.reading import Tables, UnmatchedCounts
 
 
@@ -284,9 +285,9 @@ def _pairs(one: Tables, other: Tables) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for source, wanted in _with_keys(_without_file(one)).groupby("source"):
-        files = _with_keys(_untried(other, str(source)))
+        files = _untried(other, str(source))
         # nearly always none, which this finds ten times as fast
-        files = files[_may_be_wanted(files, wanted)]
+        files = _with_keys(files[_may_be_wanted(files, wanted)])
         for keys in map(list, KEYS) if len(files) else ():
             pairs = _matched_by(keys, wanted, files)
             found |= dict(zip(pairs["file_id"], pairs["file_id_there"], strict=True))
@@ -314,10 +315,8 @@ def _may_be_wanted(files: DataFrame, wanted: DataFrame) -> NDArray[np.bool_]:
     """Return True for each file that shares an inode, stem or obsid."""
     from observing_monitor.model.arrays import index_in
 
-    inode, stem, obsid = (
-        index_in(files[name], wanted[name]) >= 0 for name in ("inode", "stem", "obsid")
-    )
-    return inode | stem | obsid
+    inode, obsid = (index_in(files[name], wanted[name]) >= 0 for name in ("inode", "obsid"))
+    return inode | obsid | (index_in(_stems(files), wanted["stem"]) >= 0)
 
 
 def _with_keys(files: DataFrame) -> DataFrame:
@@ -325,10 +324,19 @@ def _with_keys(files: DataFrame) -> DataFrame:
 
     A stem is a name without its FITS ending.
     """
-    from observing_monitor.model.names import FITS_ENDING, detector_key
+    from observing_monitor.model import frames
+    from observing_monitor.model.names import detector_key
 
     keys = {name: detector_key(name) for name in files["detector"].dropna().unique()}
     return files.assign(
-        stem=files["name"].str.replace(FITS_ENDING, "", regex=True),
+        stem=frames.texts(_stems(files)).set_axis(files.index),
         detector_key=files["detector"].map(keys).astype("object"),
     )
+
+
+def _stems(files: DataFrame) -> AnyArray:
+    """Return names without their FITS endings."""
+    from observing_monitor.model import frames
+    from observing_monitor.tables.match_rows import stems
+
+    return stems(frames.arrow(files["name"]))

@@ -20,11 +20,14 @@ def exposure_names(files: DataFrame) -> Series[str]:
     two sources one may know the obsid alone, the other the exposure alone.
     """
     obsid, exposure = files["obsid"], files["exposure"]
-    if obsid.notna().all() or exposure.isna().all():
+    is_open = obsid.isna() & exposure.notna()
+    if not is_open.any():
         return obsid
-    both = files[obsid.notna() & exposure.notna()].drop_duplicates("exposure")
-    known = both.set_index("exposure")["obsid"]
-    return obsid.fillna(exposure.map(known).astype(obsid.dtype)).fillna(exposure)
+    wanted = exposure[is_open]
+    both = files.loc[obsid.notna() & exposure.isin(wanted.unique()), ["obsid", "exposure"]]
+    known = both.drop_duplicates("exposure").set_index("exposure")["obsid"]
+    names = wanted.map(known).astype(obsid.dtype).fillna(wanted)
+    return obsid.where(~is_open, names)
 
 
 def group_exposures(judged: DataFrame) -> DataFrame:
@@ -47,8 +50,9 @@ def group_exposures(judged: DataFrame) -> DataFrame:
     import numpy as np
 
     named = exposure_names(judged)
-    if named.isna().any():
-        named = named.fillna(folders(judged["file_id"]))
+    is_nameless = named.isna()
+    if is_nameless.any():
+        named = named.where(~is_nameless, folders(judged.loc[is_nameless, "file_id"]))
     # grouping by integers is faster than by names
     codes, names = pd.factorize(named)
     order = pd.Index(names).argsort()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,12 +25,14 @@ TAKEN_OVER = ("files", "ingests", "metrics")
 
 def split_history(tables: Tables) -> tuple[Tables, Tables]:
     """Return a night's rows from its sources, and from the prototype."""
-    own, old = {}, {}
+    own: dict[str, Any] = {}
+    old: dict[str, DataFrame] = {}
     for name in TAKEN_OVER:
         frame = getattr(tables, name)
         is_old = frame["source"] == columns.HISTORY
-        own[name], old[name] = frame[~is_old], frame[is_old]
-    return replace(tables, **own), replace(Tables.empty(), **old)
+        # usually nothing was taken over: then the rows of a large night are not copied
+        own[name], old[name] = frame[~is_old] if is_old.any() else frame, frame[is_old]
+    return replace(tables, **own), Tables(*old.values())
 
 
 def join_history(new: Tables, before: Tables) -> Tables:
@@ -45,7 +47,7 @@ def join_history(new: Tables, before: Tables) -> Tables:
         joined[name] = concatenate(
             [now, old[~history_keys(name, old).isin(history_keys(name, now))]], described
         )
-    return replace(Tables.empty(), **joined)
+    return Tables(*joined.values())
 
 
 def history_keys(name: str, frame: DataFrame) -> pd.MultiIndex:

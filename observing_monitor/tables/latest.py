@@ -71,6 +71,11 @@ def latest_metrics(metrics: DataFrame) -> list[LatestValue]:
     return sorted(rows, key=lambda row: (row["name"], row["source"], in_number_order(row["node"])))
 
 
+def without_images(metrics: DataFrame) -> DataFrame:
+    """Return metrics without those that are images."""
+    return metrics[~metrics["unit"].str.startswith("image/", na=False)]
+
+
 def latest_images(metrics: DataFrame) -> list[LatestImage]:
     """Return the latest state of each image, sorted by name and node."""
     if metrics.empty:

@@ -48,8 +48,8 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
     Returns
     -------
     DataFrame
-        Columns `LISTED`, with `path` instead of `file_id`, those of `done`, and `reason`.
-        Sorted by creation, then path.
+        Columns `LISTED`, with `path` instead of `file_id`, those of `done`, `reason`, and
+        `message`. Sorted by creation, then path.
     """
     more = [] if done is None else list(done)
     # without the other columns, sorting is faster
@@ -58,7 +58,8 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
         judged = pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
     ordered = sort_rows(judged, ["created_at", "file_id"])
     listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
-    return listed.assign(reason=reasons_of(ordered))
+    # whole messages come last: readers of the CSV may count its columns
+    return listed.assign(reason=reasons_of(ordered), message=ordered["message"])
 
 
 def records(frame: DataFrame) -> list[dict[str, Any]]:

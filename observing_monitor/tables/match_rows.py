@@ -40,16 +40,17 @@ def file_rows(files: DataFrame, attempts: DataFrame, own_ids: Series[str]) -> ND
     if (rows >= 0).all():
         return rows
     _share(rows, own_ids)
-    by_inode, names = rows.copy(), stems(frames.arrow(files["name"]))
+    by_inode, names = rows.copy(), frames.arrow(files["name"])
     for of_source in _of_each_source(attempts):
         open_ = np.flatnonzero(of_source & (by_inode < 0))
         is_free = np.ones(len(files), dtype=bool)
         is_free[by_inode[of_source & (by_inode >= 0)]] = False
         free = np.flatnonzero(is_free)
         if len(open_) and len(free):
-            found = _first_named(names.take(free), attempts["names"].iloc[open_])
+            # usually few: most files were found by inode
+            found = _first_named(stems(names.take(free)), attempts["names"].iloc[open_])
             rows[open_] = np.where(found >= 0, free[found], -1)
-    _share(rows, own_ids)
+    _share(rows, own_ids, (rows >= 0) & (by_inode < 0))
     is_made_up = (files["file_id"] == files["source"] + ":" + files["path"]).to_numpy(dtype=bool)
     if is_made_up.any() and (rows < 0).any():
         open_, made_up = np.flatnonzero(rows < 0), np.flatnonzero(is_made_up)
@@ -65,13 +66,22 @@ def _of_each_source(attempts: DataFrame) -> Iterator[NDArray[bool_]]:
         yield (sources == source).to_numpy(dtype=bool)
 
 
-def _share(rows: NDArray[int64], own_ids: Series[str]) -> None:
-    """Give attempts the file of another on their path."""
+def _share(
+    rows: NDArray[int64], own_ids: Series[str], is_new: NDArray[bool_] | None = None
+) -> None:
+    """Give attempts the file of another on their path.
+
+    `is_new` are the attempts whose files are not shared yet; by default, all that have one.
+    """
     import numpy as np
 
-    open_, matched = np.flatnonzero(rows < 0), np.flatnonzero(rows >= 0)
-    if len(open_) and len(matched):
-        found = index_in(own_ids.iloc[open_], own_ids.iloc[matched])
+    open_ = np.flatnonzero(rows < 0)
+    is_new = rows >= 0 if is_new is None else is_new
+    wanted = own_ids.iloc[open_]
+    # the few paths that are wanted become a hash table, not the many that are matched
+    matched = np.flatnonzero(is_new & (index_in(own_ids, wanted) >= 0))
+    if len(matched):
+        found = index_in(wanted, own_ids.iloc[matched])
         rows[open_] = np.where(found >= 0, rows[matched][found], -1)
 
 

@@ -115,7 +115,10 @@ def sources_of(tables: Tables) -> set[str]:
 
 def _of(frame: DataFrame, sources: Collection[str]) -> DataFrame:
     """Return the rows of some sources."""
-    return frame[frame["source"].isin(list(sources))] if sources else frame[:0]
+    if not sources:
+        return frame[:0]
+    is_theirs = frame["source"].isin(list(sources))
+    return frame if is_theirs.all() else frame[is_theirs]
 
 
 def _not_in(rows: DataFrame, others: DataFrame, keys: list[str]) -> DataFrame:
@@ -235,6 +238,8 @@ def _earlier_attempts(before: Tables, readings: Mapping[str, Reading]) -> list[D
     Without running ones, which the log reports again.
     """
     logs = [name for name, reading in readings.items() if reading.append_attempts]
+    if not logs:
+        return []
     earlier = before.ingests[
         before.ingests["source"].isin(logs) & (before.ingests["status"] != "running")
     ]

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from observing_monitor.model.arrays import AnyArray
 
 
-# rows of a part
+# of a part
 CSV_ROWS = 8192
+CSV_BYTES = 8_000_000  # of whole messages; a part has one row at least
 
 
 def to_csv(listed: DataFrame) -> Iterator[bytes]:
-    """Yield a list of files as CSV, in parts of CSV_ROWS rows.
+    """Yield a list of files as CSV, in parts.
 
     The first part has the header. Instants are ISO 8601 with Z; nulls are empty. As a whole,
     the list of a full night would take 20 MB, and as much again while it is made.
@@ -32,8 +33,9 @@ def to_csv(listed: DataFrame) -> Iterator[bytes]:
     whole = pa.table(
         {str(name): pa.array(values) for name, values in listed.items()}
     ).combine_chunks()
-    for start in range(0, len(listed) or 1, CSV_ROWS):
-        rows = whole.slice(start, CSV_ROWS)
+    start = 0
+    for end in _ends(whole):
+        rows = whole.slice(start, end - start)
         cells = pa.table(
             {
                 name: _cells(values)
@@ -43,6 +45,27 @@ def to_csv(listed: DataFrame) -> Iterator[bytes]:
         buffer = io.BytesIO()
         pyarrow.csv.write_csv(cells, buffer, pyarrow.csv.WriteOptions(include_header=start == 0))
         yield buffer.getvalue()
+        start = end
+
+
+def _ends(table: AnyArray) -> Iterator[int]:
+    """Yield the end of each part: 0 if there are no rows."""
+    import pyarrow.compute as pc
+
+    ends, start = None, 0
+    if "message" in table.column_names:
+        lengths = pc.binary_length(table["message"])
+        if (pc.sum(lengths).as_py() or 0) > CSV_BYTES:
+            ends = pc.cumulative_sum(lengths.fill_null(0).cast("int64")).to_numpy()
+    while True:
+        end = min(start + CSV_ROWS, table.num_rows)
+        if ends is not None and end > start:
+            before = ends[start - 1] if start else 0
+            end = min(end, max(start + 1, int(ends.searchsorted(before + CSV_BYTES, "right"))))
+        yield end
+        start = end
+        if end >= table.num_rows:
+            return
 
 
 def _cells(values: AnyArray) -> AnyArray:

@@ -70,6 +70,21 @@ def test_check_teaches(tmp_path, capsys):
     )
 
 
+def test_check_of_expectations_in_the_settings(tmp_path, capsys):
+    """A source that reads no list has no night of its own; nothing is odd."""
+    make_night(tmp_path / "input", NIGHT, {"ingested": 4}, now=later())
+    config = tmp_path / "site.toml"
+    config.write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[streams.a]\ninput_dir = "input"\n'
+        '[[streams.a.sources]]\ntype = "expected"\nn_files = 4\n'
+    )
+    code, told = checked(capsys, "-c", config, now=NOON)
+    (_, words, *rest) = told["ok     expected at the settings"]
+    assert code == 0 and "0 failed, 0 odd" in "".join(told)
+    assert words == "it reads no file: its settings say what is expected of every night"
+    assert not any("knows of no night" in line for line in rest)
+
+
 def test_check_says_what_is_odd(tmp_path, capsys):
     """Empty folders, future nights and files of other nights are odd."""
     (tmp_path / "input" / "storage").mkdir(parents=True)
@@ -218,7 +233,7 @@ def test_check_of_a_store_of_another_version(tmp_path, capsys):
 def test_check_of_a_source_with_much_that_is_odd(tmp_path, capsys):
     """Three odd things of a source are shown, the rest counted."""
     for number in range(5):
-        rows = "2020-02-12,40\n2020-02-20,1\n2020-02-12,1,2\n"
+        rows = "2020-02-12,1e400\n2020-02-20,1\n2020-02-12,1,2\n2020-02-12,40\n"
         (tmp_path / f"2020-02-12_{number}.csv").write_text(f"day,rh\n{rows}")
     config = tmp_path / "site.toml"
     place = "{night}_*.csv"
@@ -231,10 +246,11 @@ def test_check_of_a_source_with_much_that_is_odd(tmp_path, capsys):
     said = told[f"odd    table at {tmp_path}/{place}"]
     assert code == 0
     odd = [line for line in said if line.startswith("odd: ")]
-    assert len(odd) == 3 and "line 3: of another night than 2020-02-12; left out" in odd[0]
+    assert len(odd) == 3 and "line 2: humidity is beyond any number" in odd[0]
     rows = [line for line in said if line.startswith("left out: ")]
     assert len(rows) == 3 and "line 4: more cells than the header has" in rows[0]
-    assert "rows: 15 read, 10 understood, 5 left out" in said
+    assert "line 3: of night 2020-02-20, not 2020-02-12" in rows[1]
+    assert "rows: 20 read, 10 understood, 10 left out" in said
     assert said[-1] == "and 2 more odd things"
     code, told = checked(capsys, "-c", config, now=NOON + datetime.timedelta(days=100))
     words = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from histories import DAYS, make_history, rebuild_of
-from running import contents, nights, start
+from running import contents, ended, nights, start
 from support.clusters import DaskCluster
 
 import observing_monitor
@@ -33,19 +33,11 @@ def wait_for_nights(process, output, number=3):
         time.sleep(0.005)
 
 
-def ended(process):
-    """Return exit code and messages of a rebuild that has to end."""
-    began = time.monotonic()
-    _, said = process.communicate(timeout=LIMIT_S)
-    print(f"ended after {time.monotonic() - began:.1f} s: {said}")
-    return process.returncode, said
-
-
 def assert_resumes(tree, tmp_path, output, cluster):
     """Run the rebuild again, on a cluster that works."""
     folder, now, expected = tree
     process = start(*rebuild_of(folder, output), "--scheduler", cluster.address, now=now)
-    code, said = ended(process)
+    code, said = ended(process, LIMIT_S)
     assert code == 0, said
     assert contents(output) == expected and len(nights(output)) == len(DAYS)
 
@@ -60,7 +52,7 @@ def test_scheduler_is_lost(tree, tmp_path, sign):
         process = start(*rebuild_of(folder, output), "--scheduler", cluster.address, now=now)
         wait_for_nights(process, output)
         os.kill(cluster.scheduler.pid, sign)
-        code, said = ended(process)
+        code, said = ended(process, LIMIT_S)
     assert code == 1 and "the scheduler does not answer any more; what is finished is kept" in said
     assert "Traceback" not in said
     with DaskCluster(tmp_path) as cluster:
@@ -81,9 +73,26 @@ def test_scheduler_is_started_again(tree, tmp_path):
             lost.wait()
         cluster.start_scheduler(cluster.address.rpartition(":")[2])
         cluster.add_worker()
-        code, said = ended(process)
+        code, said = ended(process, LIMIT_S)
     assert code == 0, said
     assert contents(output) == expected
+
+
+def test_a_result_is_lost(tmp_path, monkeypatch):
+    """A task whose result is lost with its scheduler does not stay pending."""
+    from distributed import Client
+
+    async def lose(self, *_, **__):
+        raise OSError("the scheduler died while it sent a result")
+
+    with (
+        DaskCluster(tmp_path) as cluster,
+        cluster_module.cluster(cluster.address) as workers,
+    ):
+        cluster.add_worker()
+        assert list(workers.results(abs, [(-1,), (-2,)], lambda number: "lost")) == [1, 2]
+        monkeypatch.setattr(Client, "_gather", lose)
+        assert list(workers.results(abs, [(-1,)], lambda number: "lost")) == ["lost"]
 
 
 def test_all_workers_are_lost(tree, tmp_path):
@@ -96,7 +105,7 @@ def test_all_workers_are_lost(tree, tmp_path):
         wait_for_nights(process, output)
         for worker in both:
             worker.kill()
-        code, said = ended(process)
+        code, said = ended(process, LIMIT_S)
         assert code == 1 and "it has had no worker for 30 s; what is finished is kept" in said
         cluster.add_worker()
         assert_resumes(tree, tmp_path, output, cluster)
@@ -119,7 +128,7 @@ def test_workers_of_another_version(tree, tmp_path):
     with DaskCluster(tmp_path) as cluster:
         cluster.add_worker(PYTHONPATH=str(other_version(tmp_path / "other")))
         process = start(*rebuild_of(folder, output), "--scheduler", cluster.address, now=now)
-        code, said = ended(process)
+        code, said = ended(process, LIMIT_S)
     version = observing_monitor.__version__
     assert code in (1, 2) and f"has observing_monitor 0.1.9, but this is {version}" in said
     assert "install the same version on all hosts" in said

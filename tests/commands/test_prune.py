@@ -311,21 +311,28 @@ def test_killed_in_the_middle(site, tmp_path_factory):
     assert len(between) > 1, "no kill came while it was at work"
 
 
-def test_previews(tmp_path):
-    """Previews have an age of their own; pages stay without them."""
+def write_images(folder):
+    """Write an image of each of the last four nights."""
     for night in DAYS[-4:]:
-        folder = tmp_path / "input" / "storage" / night.isoformat()
-        folder.mkdir(parents=True)
-        name = f"AT_O_{night:%Y%m%d}_000001.fits"
-        fits.PrimaryHDU(numpy.arange(40_000, dtype="float32").reshape(200, 200)).writeto(
-            folder / name
-        )
-    config = tmp_path / "site.toml"
-    config.write_text(
-        '[observing_monitor]\noutput_dir = "site"\nnum_days = 1\n'
+        place = folder / "input" / "storage" / night.isoformat()
+        place.mkdir(parents=True)
+        image = numpy.arange(40_000, dtype="float32").reshape(200, 200)
+        fits.PrimaryHDU(image).writeto(place / f"AT_O_{night:%Y%m%d}_000001.fits")
+
+
+def settings_with_previews(folder, places):
+    (folder / "site.toml").write_text(
+        f"[observing_monitor]\n{places}\nnum_days = 1\n"
         "[streams.latiss]\npreviews = true\n"
         '[[streams.latiss.sources]]\ntype = "files"\npath = "input/storage"\n'
     )
+    return folder / "site.toml"
+
+
+def test_previews(tmp_path):
+    """Previews have an age of their own; pages stay without them."""
+    write_images(tmp_path)
+    config = settings_with_previews(tmp_path, 'output_dir = "site"')
     assert run("rebuild", "-c", config, "--jobs", 1, now=NOW) == 0
     site = tmp_path / "site" / "latiss"
 
@@ -345,6 +352,26 @@ def test_previews(tmp_path):
         run("rebuild", "-c", config, "--jobs", 1, now=NOW) == 0
         and contents(tmp_path / "site") == before
     )
+
+
+def test_previews_in_two_outputs(tmp_path):
+    """Previews stay where a page that is the last one shows them."""
+    write_images(tmp_path)
+    # the second output gets its previews from an own store first
+    for output, store in (("one", "store"), ("two", "other"), ("two", "store")):
+        config = settings_with_previews(tmp_path, f'output_dir = "{output}"\nstore_dir = "{store}"')
+        assert run("rebuild", "-c", config, "--jobs", 1, now=NOW) == 0
+    for output in ("one", "two"):
+        config = settings_with_previews(tmp_path, f'output_dir = "{output}"\nstore_dir = "store"')
+        assert prune(tmp_path, "--keep_tables_days", 2, "--yes") == 0
+        assert prune(tmp_path, "--keep_previews_days", 2, "--yes") == 0
+        assert run("publish", "-c", config, now=NOW) == 0
+        assert dead_links(tmp_path / output) == []
+    shown = {
+        output: "<img" in (tmp_path / output / "latiss" / f"{DAYS[-4]}.html").read_text()
+        for output in ("one", "two")
+    }
+    assert shown == {"one": False, "two": True}
 
 
 def test_log_of_a_prune(site, made):

@@ -1,8 +1,10 @@
 """A small compressed file that holds very much takes little memory."""
 
 import bz2
+import datetime
 import gzip
 import lzma
+import os
 from dataclasses import dataclass
 
 import pyarrow
@@ -137,3 +139,30 @@ def test_rsync_log(tmp_path):
     page = (tmp_path / "site" / "a" / f"{NIGHT}.html").read_text()
     assert done.code in (0, 1) and "raise max_unpacked_bytes" in page
     assert done.n_bytes < MOST_MEMORY
+
+
+SPARSE = 20_000_000_000
+PLAIN = {
+    "table": ("rows.json", f'path = "rows.json"\n{COLUMNS}'),
+    "lasair": ("metrics/status_1507.json", 'path = "metrics"\n'),
+    "lwa": ("dump.json", 'dump = "dump.json"\n'),
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_plain_json(tmp_path, kind):
+    """A JSON file of 20 GB is a finding, and is not read to its end."""
+    name, values = PLAIN[kind]
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("[" if kind == "table" else "{")
+    os.truncate(path, SPARSE)
+    when = datetime.datetime.fromisoformat(NOW).timestamp()
+    os.utime(path, (when, when))
+    (tmp_path / "site.toml").write_text(f'{SITE}type = "{kind}"\n{values}time_limit_s = 600\n')
+    day = NIGHT if kind != "lwa" else NOW[:10]
+    days = ("--first_day", day, "--last_day", day)
+    done = measured(tmp_path, "-c", "site.toml", *days, now=NOW)
+    assert done.code == 1 and f"{path}: it holds more than 500,000,000 bytes" in done.said
+    assert "raise max_unpacked_bytes" in done.said and done.n_bytes < MOST_MEMORY
+    assert nights(tmp_path / "site" / "a")[day]["status"] != "normal"

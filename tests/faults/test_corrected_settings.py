@@ -114,7 +114,7 @@ def test_purged_transfer_log(files):
     log.write_text(log.read_text().splitlines(keepends=True)[1])
     assert files.run(SANTIAGO) == 0
     assert arrivals(files) == {"a.fits": "20:00:30", "b.fits": "23:01:00"}
-    assert f"1 arrival of files was {OLD}" in files.page
+    assert f"1 arrival of files was {OLD} (transfer_log_zone changed), and" in files.page
     before = times(files.folder / "site")
     assert files.run(SANTIAGO) == 0
     assert times(files.folder / "site") == before
@@ -136,7 +136,8 @@ def test_purged_transfer_log_stays_marked(files, how):
     else:
         assert files.run(f"{SANTIAGO}\n{other}") == 0
     assert arrivals(files) == {"a.fits": "20:00:30", "b.fits": "20:01:00"}
-    assert f"2 arrivals of files were {OLD}" in files.page
+    names = "transfer_log_zone" if how == "from scratch" else "name_pattern, transfer_log_zone"
+    assert f"2 arrivals of files were {OLD} ({names} changed), and can" in files.page
     assert files.run(UTC) == 0
     assert OLD not in files.page
 
@@ -275,7 +276,7 @@ def test_zone_of_purged_logs(logs):
     (logs.folder / "logs" / "service_ingest_queue.log.1").unlink()
     assert logs.run(HST) == 0
     assert attempts(logs) == [("ingest", 2), ("ingest", 14), ("export", 15)]
-    assert f"1 attempt of fitsstorage_logs was {OLD}" in logs.page
+    assert f"1 attempt of fitsstorage_logs was {OLD} (zone changed)" in logs.page
     assert logs.run(UTC_LOGS) == 0
     assert attempts(logs) == [("ingest", 2), ("ingest", 4), ("export", 5)]
     assert OLD not in logs.page
@@ -485,4 +486,4 @@ def test_moved_database_keeps_history(tmp_path):
     site = Site(tmp_path, [source.replace("log.sqlite3", "moved.sqlite3")])
     assert site.run("") == 0
     assert (site.night["n_files"], site.night["n_gone"]) == (2, 1)
-    assert f"1 file of sql was {OLD}" in site.page
+    assert f"1 file of sql was {OLD} (file changed)" in site.page

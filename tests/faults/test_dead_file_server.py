@@ -71,6 +71,7 @@ def mounted(folder, target, log_path):
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(10)
         server.kill()
+        server.wait()
         if os.path.ismount(target):
             subprocess.run(["umount", "-l", target], check=False)
 

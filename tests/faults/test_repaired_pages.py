@@ -9,6 +9,7 @@ from running import contents, nights, run, times
 
 NIGHTS = ("2021-02-12", "2021-02-16")
 LAST = ("--first_day", NIGHTS[1], "--last_day", NIGHTS[1])
+N_NIGHTS = 5
 ALL = ("--first_day", NIGHTS[0], "--last_day", NIGHTS[1])
 NOW = datetime.datetime(2021, 2, 17, 12, tzinfo=datetime.UTC)
 SETTINGS = """[observing_monitor]
@@ -182,6 +183,51 @@ def test_pages_that_cannot_be_made_again(tmp_path):
     assert run("publish", "--all", "-c", settings, now=later) == 0
     assert first.read_bytes() == edited
     assert b'content="pruned"' in second.read_bytes()
+
+
+def test_the_last_page_in_two_outputs(tmp_path):
+    """A page that cannot be made again stays if another output lacks it.
+
+    The second output begins after the tables were pruned, so it gets small pages. These follow the
+    settings; the whole pages and data files of the first output stay.
+    """
+    more = "keep_tables_days = 3"
+    one = make_site(tmp_path, 'output_dir = "one"\nstore_dir = "store"', more)
+    later = NOW + datetime.timedelta(days=9)
+    assert run("-c", one, *ALL, now=NOW) == 0
+    assert run("prune", "--yes", "-c", one, now=later) == 0
+    whole = of_nights(tmp_path / "one")
+    pages = [name for name in whole if name.endswith(".html")]
+    assert len(whole) == len(pages) * len(OF_NIGHT) and len(pages) == N_NIGHTS
+
+    def publish_both(title):
+        for output in ("two", "one"):
+            settings = make_site(
+                tmp_path,
+                f'output_dir = "{output}"\nstore_dir = "store"',
+                f'{more}\ntitle = "{title}"',
+            )
+            assert run("publish", "-c", settings, now=later) == 0
+            seen = times(tmp_path / output)
+            assert run("publish", "-c", settings, now=later) == 0
+            assert run("-c", settings, *ALL, now=later) == 0
+            assert times(tmp_path / output) == seen
+        assert of_nights(tmp_path / "one") == whole
+        return of_nights(tmp_path / "two")
+
+    small = publish_both("Cam")
+    assert sorted(small) == sorted(pages)
+    assert all(b'content="pruned"' in page and b"Cam" in page for page in small.values())
+    assert all(b"Dome" in page for page in publish_both("Dome").values())
+    # the list of our files is lost
+    (tmp_path / "two" / ".observing_monitor").unlink()
+    assert publish_both("Cam") == small
+    assert run("prune", "--yes", "-c", one, "--keep_pages_days", 3, now=later) == 0
+    assert sorted(of_nights(tmp_path / "one")) == sorted(small)
+
+
+def of_nights(site):
+    return {name: data for name, data in contents(site).items() if "/2021-" in name}
 
 
 def test_a_setting_of_all_pages(tmp_path):

@@ -10,8 +10,11 @@ equal a site that is published from scratch from that store.
 
 After each third step and a run with `--full`, each night's files and numbers equal those of a store
 that is collected from scratch, apart from history: files that are not on disk any more, and what
-only an earlier run could see (`HISTORY`, `KEPT`). Nights whose tables were pruned, and pages of a
-stream's earlier name, are not compared.
+only an earlier run could see (`HISTORY`, `KEPT`). Pages of a stream's earlier name are not
+compared.
+
+A page whose tables were pruned can never be made again. It must stay byte by byte, unless this step
+damaged, restored or pruned it. If an output has a small page instead, that is compared.
 
 The steps of a walk depend on its seed alone, but kills come at any moment. With `--folder`, a walk
 that was stopped continues at its last whole step.
@@ -27,7 +30,6 @@ import os
 import pickle
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -37,6 +39,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "examples")]
 
 from running import run, start  # noqa: E402 - found by the path above
+from support.last_pages import LastPages, is_small, is_whole, nights_of_last_pages  # noqa: E402
 from support.site_contents import differences, shown, site_of  # noqa: E402
 from support.walked import NIGHTS, World  # noqa: E402
 
@@ -47,11 +50,11 @@ HISTORY = ("transferred_at",)
 # columns that stay as an earlier run found them if no source says them any more
 KEPT = ("obsid", "exposure", "seq_num", "detector")
 GONE = "gone"
-PRUNED = '<meta name="observing_monitor" content="pruned">'  # in a page whose night was pruned
+OUTPUTS = ("site", "other")  # they share a store
 OF_SETTINGS = ("do_change_setting", "do_rename_stream")
 OLD_STEPS = 3  # with the earlier version
 FULL_EVERY = 3  # steps
-NOON = datetime.timedelta(hours=12)
+NOON, DAY = datetime.timedelta(hours=12), datetime.timedelta(days=1)
 MAX_TOLD = 8  # lines of one step
 
 
@@ -71,7 +74,7 @@ class Walk:
         self.world = World(self.folder, self.random)
         self.n_steps = 0
         self.report = []  # the actions of the last step
-        self.without_tables = set()
+        self.last_pages = LastPages(self.folder, OUTPUTS)
         if old:
             self._walk_old()
         self._run("site")
@@ -101,16 +104,15 @@ class Walk:
     def _run_old(self):
         path = self.world.write_settings("site", "site")
         words = ("run", "-c", path, *DAYS)
-        process = start(*words, now=self.world.now, cwd=self.old, env=_environment(self.old))
-        output = process.communicate()
+        options = {"cwd": self.old, "env": _environment(self.old)}
+        with _killed_at_last(start(*words, now=self.world.now, **options)) as process:
+            output = process.communicate()
         assert process.returncode in (0, 1), output
 
     def do_kill(self):
         """Kill a run at a random moment."""
-        process = self._start("site")
-        time.sleep(self.random.random() * 0.9)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        with _killed_at_last(self._start("site")):
+            time.sleep(self.random.random() * 0.9)
         return "killed a run"
 
     def do_partial(self):
@@ -144,10 +146,18 @@ class Walk:
         with contextlib.redirect_stdout(io.StringIO()):
             code = run("prune", "--yes", "-c", path, option, age, now=self.world.now)
         assert code == 0, f"prune: exit {code}"
-        older = {other for other in NIGHTS if other <= night}
+        last = night + DAY  # a stream's night may have begun before
+        if kind == "pages":
+            self.last_pages.may_change(last_night=f"{last}")
         if kind == "tables":
-            self.without_tables |= older
+            assert all(pruned <= f"{last}" for _, pruned in self._of_last_pages()), "too many"
         return f"pruned {kind} up to {night}"
+
+    def do_new_output(self):
+        """Remove the other output: the next run makes it anew."""
+        shutil.rmtree(self.folder / "other", ignore_errors=True)
+        self.last_pages.may_change("other")
+        return "removed the other output"
 
     # --- accidents on disk -----------------------------------------------------------------------
 
@@ -165,6 +175,7 @@ class Walk:
         else:
             texts = {"cut": data[: len(data) // 2], "emptied": b"", "edited": data + b" "}
             path.write_bytes(texts[kind])
+        self.last_pages.may_change("site", f"{path.relative_to(self.folder / 'site')}")
         return f"{kind} {path.relative_to(self.folder)}"
 
     def do_restore(self):
@@ -175,6 +186,7 @@ class Walk:
             return "kept a copy of the pages"
         shutil.rmtree(self.folder / "site")
         kept.rename(self.folder / "site")
+        self.last_pages.may_change("site")
         return "restored an earlier copy of the pages"
 
     # --- steps -----------------------------------------------------------------------------------
@@ -197,7 +209,12 @@ class Walk:
             self._run("site", "--full")  # finds what was changed in place
             self._run("other", store="site")
             found += [*self._stale(), *self._wrong()]
+        found += self.last_pages.faults()
+        self.last_pages.note(self._of_last_pages())
         return found
+
+    def _of_last_pages(self):
+        return nights_of_last_pages(self.folder / "site.store")
 
     def _stale(self):
         """Return how both sites differ from one made anew."""
@@ -205,24 +222,35 @@ class Walk:
         shutil.rmtree(fresh, ignore_errors=True)
         self._run("fresh", command="publish", store="site")
         expected = shown(site_of(fresh))
-        return [
-            f"{output}: {line}"
-            for output in ("site", "other")
-            for line in differences(shown(site_of(self.folder / output)), expected)
-            if not self._is_left(line)
-        ]
+        faults = []
+        for output in OUTPUTS:
+            site, whole = self.folder / output, self._last_pages_of(output)
+            faults += [
+                f"{output}: {line}"
+                for line in differences(shown(site_of(site)), expected)
+                if not self._is_left(line.partition(":")[0], whole)
+            ]
+        return faults
 
-    def _is_left(self, line):
+    def _last_pages_of(self, output):
+        """Return how the files of an output's last pages begin."""
+        return tuple(
+            f"{stream}/{night}"
+            for stream, night in self._of_last_pages()
+            if is_whole(self.folder / output / stream / f"{night}.html")
+        )
+
+    def _is_left(self, path, whole):
         """True if a file that differs stays as it is on purpose.
 
-        Such are files of streams with another name now, of pruned nights, and the earlier
-        version's assets, which stay for a day.
+        Such are files of streams with another name now, those of a page that nothing can make
+        again, and the earlier version's assets, which stay for a day.
         """
-        folder, _, name = line.partition(":")[0].rpartition("/")
+        folder = path.rpartition("/")[0]
         return (
             folder in self.world.named
             or (bool(self.old) and folder == "assets")
-            or any(name.startswith(f"{night}") for night in self.without_tables)
+            or path.startswith(whole)
         )
 
     def _wrong(self):
@@ -234,8 +262,7 @@ class Walk:
         for stream in STREAMS:
             for night in NIGHTS:
                 page = self.folder / "fresh" / self.world.name_of(stream) / f"{night}.html"
-                is_pruned = page.exists() and PRUNED in page.read_text()
-                if is_pruned or night in self.without_tables:
+                if is_small(page):
                     continue
                 on_disk = {path.name for path in self.world.files(stream, night)}
                 kept, made = (
@@ -254,10 +281,23 @@ def _facts(path, on_disk):
         with open(table, newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if row["file_class"] != GONE and Path(row["path"]).name in on_disk:
-                    rows[row["path"]] = {name: row[name] for name in row if name not in HISTORY}
+                    rows[row["path"]] = _of_now(row)
     data = path.with_suffix(".json")
     numbers = json.loads(data.read_text())["metrics"] if data.exists() else []
     return rows, numbers
+
+
+def _of_now(row):
+    """Return a file's row without what an earlier run saw.
+
+    The reason may say since when the file is there.
+    """
+    at = row["transferred_at"][:19].replace("T", " ")
+    reason = row["reason"].replace(f"since {at} UTC", "since then") if at else ""
+    return {
+        **{name: row[name] for name in row if name not in HISTORY},
+        "reason": reason or row["reason"],
+    }
 
 
 def _compared(kept, made):
@@ -281,6 +321,16 @@ def _compared(kept, made):
     numbers = [row for row in kept[1] if row["source"] in sources]
     if sources and numbers != made[1]:
         yield f"numbers: {numbers}, should be {made[1]}"
+
+
+@contextlib.contextmanager
+def _killed_at_last(process):
+    """Kill a process at the end, and wait for it."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _environment(checkout):

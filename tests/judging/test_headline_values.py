@@ -37,6 +37,9 @@ NODES = rows(("a", 1.0), ("b", 10.0), ("c", 3.0), ("a", 2.0))
         (rows(("a", 1.0), ("b", math.nan)), True, (None, "sum")),
         (rows(("a", 1.0), ("b", math.nan)), False, (1.0, "median")),
         (rows((None, math.nan)), True, (None, "")),
+        # a missing latest value hides no earlier one
+        (rows((None, 1.0), (None, 5.0), (None, math.nan)), True, (5.0, "")),
+        (rows(("a", 1.0), ("b", 10.0), ("a", math.nan)), True, (11.0, "sum")),
         (NODES[:0], True, (None, "")),
     ],
 )
@@ -101,6 +104,36 @@ headlines = ["seeing", "rain", "dust"]
 counts = ["rain"]
 aggregate = { dust = "max" }
 """
+
+
+def test_latest_value_is_missing(tmp_path):
+    """The last value that is known is shown, with its time."""
+    (tmp_path / "site.toml").write_text(
+        """
+[observing_monitor]
+output_dir = "site"
+first_day = "2021-11-18"
+last_day = "2021-11-18"
+[streams.s]
+night_rule = "UTC"
+[[streams.s.sources]]
+type = "table"
+path = "w.csv"
+columns = { sampled_at = "at" }
+values = { seeing = "seeing", rain = "rain" }
+headlines = ["seeing", "rain"]
+"""
+    )
+    (tmp_path / "w.csv").write_text(
+        "at,seeing,rain\n2021-11-18T01:00,0.8,1\n2021-11-18T02:00,0.9,2\n2021-11-18T03:00,nan,3\n"
+    )
+    assert run("-c", tmp_path / "site.toml") == 0
+    row = nights(tmp_path / "site/s")["2021-11-18"]
+    assert (row["seeing"], row["rain"], row["status"], row["info"]) == (0.9, 3, "normal", "")
+    page = (tmp_path / "site/s/2021-11-18.html").read_text()
+    assert "seeing: no newer value than that of 2021-11-18 02:00 UTC" in page
+    assert 'href="#metric-seeing"' in page and 'id="metric-seeing"' in page
+    assert "rain: no newer" not in page
 
 
 def test_site(tmp_path):

@@ -142,6 +142,16 @@ def test_damaged_file_is_left_as_it_is(tmp_path):
     assert metrics.read(NID + 1) == {"today_alert": 1}
 
 
+def test_huge_file_is_left_as_it_is(tmp_path):
+    """A night's file that holds very much is named, and not read whole."""
+    path = tmp_path / "status_2559.json"
+    path.write_text("{")
+    os.truncate(path, 20_000_000_000)
+    with pytest.raises(OutputError, match="status_2559.json: holds more than 100,000,000 bytes"):
+        Metrics(str(tmp_path)).add({"n": 1}, 2559)
+    assert path.stat().st_size == 20_000_000_000
+
+
 def test_full_disk_leaves_the_file(tmp_path):
     """If a file cannot be written completely, the old one stays."""
     program = """

@@ -25,6 +25,14 @@ def test_running_night():
     assert completeness([night(3, 0, n_pending=3)]) is None
 
 
+def test_files_that_never_came():
+    """A night of which expected files never came is not complete."""
+    night_of_594 = {**night(593, 593), "n_expected_missing": 1.0}
+    assert completeness([night_of_594]) == 593 / 594
+    assert completeness([{**night(0, 0), "n_expected_missing": 9.0}]) == 0
+    assert completeness([{**night(2, 2), "n_expected_missing": None}]) == 1
+
+
 def test_several_nights():
     """Each file of several nights counts the same, however large its night is."""
     assert completeness([night(90, 90), night(10, 0)]) == 0.9

@@ -18,7 +18,7 @@ from observing_monitor.model.setting import (
     setting,
     toml_text,
 )
-from observing_monitor.readers.object_store import Storage
+from observing_monitor.readers.store_options import Storage
 from observing_monitor.settings.receivers import RECEIVERS
 from observing_monitor.settings.records import (
     FromSettings,

@@ -9,7 +9,7 @@ from gen2tree import make_night
 from running import run, times
 
 from observing_monitor.pages import assets, render
-from observing_monitor.readers.object_store import Storage
+from observing_monitor.readers.store_options import Storage
 from observing_monitor.storage import layout
 from observing_monitor.storage.object_output import ObjectOutput
 from observing_monitor.storage.output import Output

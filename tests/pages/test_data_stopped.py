@@ -91,6 +91,17 @@ def test_limits_of_the_settings(camera):
     assert camera.run(ERROR) == 2
 
 
+def test_a_limit_from_a_night_on(camera):
+    """A dated limit counts for tonight once its night has come."""
+    table = f"[[streams.{NAME}.from]]\nnight = {{}}\nquiet_warning_s = 3000"
+    camera.write(table.format(camera.tonight + datetime.timedelta(days=1)))
+    assert camera.run(60) == 0 and camera.status()["status"] == "normal"
+    camera.write(table.format(camera.tonight))
+    assert camera.run(60) == 0 and camera.status()["status"] == "warning"
+    camera.write("quiet_warning_s = 3000\n" + table.format(camera.tonight).replace("3000", "0"))
+    assert camera.run(60) == 0 and camera.status()["status"] == "normal"
+
+
 def test_publishing_anew_gives_the_same(camera):
     """A night that is judged before its history is known is judged again."""
     assert camera.run(WARNING) == 0

@@ -1,6 +1,7 @@
 """A night's page: what it shows of its record."""
 
 import re
+from types import SimpleNamespace
 
 import night_samples
 import page_samples as samples
@@ -9,8 +10,9 @@ from msgspec import structs
 from page_reader import Reader, read, render
 
 from observing_monitor.model import columns
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import Finding, metric_href
 from observing_monitor.pages.night_page import without_dead_ends
+from observing_monitor.pages.night_tables import metrics_table
 from observing_monitor.pages.render import render_night
 
 
@@ -138,6 +140,34 @@ def test_findings_link_only_to_parts_of_the_page():
     made = without_dead_ends(page)
     linked = [finding.href for finding in [*made.findings, *made.more_findings] if finding.href]
     assert linked == [rows, "#failed", "#file-1", "#sources", "#metrics"]
+
+
+def test_finding_links_to_the_row_of_its_metric():
+    """Each metric has its own address; without a row it is the section."""
+    latest = [
+        {"name": name, "node": "", "value": 1.0, "text": "", "unit": "", "sampled_at": None}
+        | {"source": source}
+        for name, source in (
+            ("a/b", "one"),
+            ("a/b", "two"),
+            ("A B", "one"),
+            ("a/b-2", "one"),
+            ("12", "one"),
+        )
+    ]
+    metrics, _ = metrics_table(SimpleNamespace(sources=()), latest, "2020-02-12")
+    assert metrics.anchors == [
+        "metric-a-b",
+        "metric-a-b--2",
+        "metric-a-b--3",
+        "metric-a-b-2",
+        "metric-12",
+    ]
+    names = ("a/b", "a/b-2", "12", "other")
+    findings = [Finding("error", "a finding", metric_href(name)) for name in names]
+    page = night_samples.night_page(findings=findings, more_findings=[], metrics=metrics)
+    hrefs = [finding.href for finding in without_dead_ends(page).findings]
+    assert hrefs == ["#metric-a-b", "#metric-a-b-2", "#metric-12", "#metrics"]
 
 
 def test_links_to_neighbours():

@@ -105,7 +105,10 @@ def test_values_count(tmp_path, read, data):
     with pytest.raises(SourceError, match="raise max_unpacked_bytes"):
         read(path, limits=Limits(unpacked_bytes=100_000))
     path.write_bytes(data)
-    if b"\n\n" not in data:
+    if read is read_json:  # one value, which is in memory as a whole
+        with pytest.raises(SourceError, match="it holds more than 100,000 bytes"):
+            read(path, limits=Limits(unpacked_bytes=100_000))
+    elif b"\n\n" not in data:
         assert read(path, limits=Limits(unpacked_bytes=100_000)).rows is not None
 
 

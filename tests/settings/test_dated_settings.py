@@ -84,6 +84,8 @@ def test_sources_expect_otherwise_from_a_night_on(site):
     found = nights(site.folder)
     assert [found[str(night)]["n_expected"] for night in NIGHTS] == [6, 9, 9]
     assert [found[str(night)]["n_expected_missing"] for night in NIGHTS] == [0, 3, 3]
+    # of six files, three are ingested, two are pending and one is small; three more never came
+    assert [found[str(night)]["completeness"] for night in NIGHTS] == [3 / 4, 3 / 7, 3 / 7]
     assert "6 of 9 images" in found["2020-02-13"]["info"]
 
 

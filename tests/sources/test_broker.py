@@ -36,7 +36,8 @@ type = "bucket_listing"
 name = "bucket"
 path = "listing.txt.gz"
 """)
-    assert run("rebuild", "-c", tmp_path / "site.toml", "--jobs", "1", now=NOW) == 0
+    later = NOW + datetime.timedelta(days=2)  # both nights are over
+    assert run("rebuild", "-c", tmp_path / "site.toml", "--jobs", "1", now=later) == 0
     rows = nights(tmp_path / "site/broker")
     assert rows["2021-09-01"]["status"] == "error" and rows["2021-09-01"]["n_files"] == 3
     found = [

@@ -19,6 +19,40 @@ def counts_of(path, night, **settings):
     }, reading.notes
 
 
+def test_running_night(tmp_path, write):
+    """Missing alerts may still arrive until an hour after the night."""
+    write("counts.csv", "night,alerts_produced,avros_stored\n2021-09-01,1000,950\n")
+    config = write(
+        "site.toml",
+        """
+[observing_monitor]
+output_dir = "site"
+[streams.broker]
+night_rule = "UTC"
+[[streams.broker.sources]]
+type = "broker_counts"
+path = "counts.csv"
+""",
+    )
+
+    def made(hours, stored):
+        write("counts.csv", f"night,alerts_produced,avros_stored\n2021-09-01,1000,{stored}\n")
+        assert run("-c", config, now=NOW + datetime.timedelta(hours=hours)) == 0
+        row = nights(tmp_path / "site/broker")["2021-09-01"]
+        return row["status"], row["completeness"], row["info"]
+
+    few = "400 of 1,000 alerts stored so far: 40.0 %; 600 may still arrive"
+    assert made(-4, 950) == ("normal", None, "")
+    page = (tmp_path / "site/broker/2021-09-01.html").read_text()
+    assert "950 of 1,000 alerts stored so far: 95.0 %; 50 may still arrive" in page
+    assert made(-4, 1000) == ("normal", 1, "")
+    assert made(-4, 2000)[0] == "warning"  # a replay
+    assert made(-4, 400) == ("warning", None, few) == made(0.9, 400)
+    # nothing but time has passed
+    missing = "400 of 1,000 alerts stored: 40.0 %, 600 missing"
+    assert made(1, 400) == ("error", 0.4, missing)
+
+
 def test_site_of_pitt_google(tmp_path, shared_data):
     """The real counts are shown: a loss, a replay, and a night without data."""
     (tmp_path / "site.toml").write_text(f"""

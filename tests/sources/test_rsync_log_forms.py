@@ -3,6 +3,7 @@
 import datetime
 import lzma
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -60,6 +61,45 @@ def test_other_root_is_named_with_its_remedy(tmp_path):
         assert "names 1 file, none of them in" in words and remedy in words
     (words,) = logged(tmp_path, LINES["/storage"][0], transfer_log_prefix="stor").without_effect
     assert 'set transfer_log_prefix = "storage/"' in words
+
+
+RAW = f"raw/{NAME}"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path"),
+    [
+        ("=> raw", NAME),
+        ("=> /raw/", RAW),
+        ("summit/ => raw/", f"/summit/{NAME}"),
+        ("summit=>raw", RAW),
+    ],
+)
+def test_prefix_adds_folders(tmp_path, prefix, path):
+    """Folders that the log's paths lack are added, or replace others."""
+    put(tmp_path / "storage" / RAW)
+    (tmp_path / "rsync.log").write_text(f"2020/02/13 04:00:00 [1] >f+++++++++ {path}\n")
+    reading = read(tmp_path / "storage", transfer_log="rsync.log", transfer_log_prefix=prefix)
+    assert reading.files["transferred_at"].tolist() == [AT] and not reading.without_effect
+
+
+def test_lacking_folders_are_named_with_their_remedy(tmp_path):
+    """The remedy in the message works."""
+    put(tmp_path / "storage" / RAW)
+    (tmp_path / "rsync.log").write_text(f"2020/02/13 04:00:00 [1] >f+++++++++ {NAME}\n")
+    (words,) = read(tmp_path / "storage", transfer_log="rsync.log").without_effect
+    assert f"names 1 file, none of them in {tmp_path}/storage, such as '{NAME}'" in words
+    prefix = re.search(r'set transfer_log_prefix = "(.*?)"', words)[1]
+    reading = read(tmp_path / "storage", transfer_log="rsync.log", transfer_log_prefix=prefix)
+    assert reading.files["transferred_at"].tolist() == [AT] and not reading.without_effect
+
+
+@pytest.mark.parametrize("folder", ["2020-02-12", "2020-02-12/", ".", "./"])
+def test_folders_are_no_files(tmp_path, folder):
+    """A log of the form `%o %f %l` names folders like files."""
+    lines = [f"2020/02/13 04:00:00 [1] send {path} 4096" for path in (folder, "2020-02-12/b.fits")]
+    (words,) = logged(tmp_path, *lines).without_effect
+    assert "names 1 file, none of them" in words and "such as '2020-02-12/b.fits'" in words
 
 
 def test_log_of_other_nights_is_no_fault(tmp_path):

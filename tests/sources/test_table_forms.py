@@ -97,6 +97,17 @@ def test_json_keyed_by_night(write, content, settings):
         assert reading.metrics["value"].tolist() == [value]
 
 
+@pytest.mark.parametrize("settings", [BY_NIGHT, {"values": {"v": "v"}}, TIMED])
+def test_key_that_is_no_date(write, settings):
+    """A key that is no date is named, and the nights are read."""
+    row = {"time": "2021-09-01T05:13:01", "v": 3}
+    path = write("t.json", json.dumps({"2021-09-01": row, "total": {"time": None, "v": 3}}))
+    reading = read(path, **{"night_column": "night", **settings})
+    assert reading.metrics["value"].tolist() == [3]
+    (counts,) = reading.counts.values()
+    assert (counts.n_read, counts.examples) == (2, [("row 2", "'night' is 'total'")])
+
+
 def test_object_whose_keys_are_no_nights_is_one_row(tmp_path, write):
     """Objects inside an object are columns, unless all keys are nights."""
     write("n_2021-09-01.json", '{"2021-09-01": {"v": 3}, "more": {"v": 4}}')

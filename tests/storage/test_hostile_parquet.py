@@ -14,7 +14,7 @@ from observing_monitor.errors import StoreError
 from observing_monitor.model import columns, frames
 from observing_monitor.storage import layout
 from observing_monitor.storage.output import Output
-from observing_monitor.storage.parquet import from_parquet
+from observing_monitor.storage.parquet import _long_texts, from_parquet, to_parquet
 from observing_monitor.storage.store import Store
 
 NIGHT = "2021-02-16"
@@ -99,6 +99,64 @@ def test_very_many_equal_rows():
     assert len(data) < 30_000
     with pytest.raises(ValueError, match="it claims to hold 3,000,000 rows"):
         from_parquet(data, columns.METRICS)
+
+
+@pytest.mark.parametrize("kind", ["text", "category", "bytes", "two groups"])
+def test_very_long_equal_texts(kind):
+    """A small file whose text is that of many rows is refused unread."""
+    long = b"x" * 2_000_000
+    texts = pa.array([long if kind == "bytes" else long.decode()])
+    column = pa.DictionaryArray.from_arrays(np.zeros(3000, "int32"), texts)
+    data = packed(
+        pa.table({"message": column}),
+        compression="zstd",
+        store_schema=kind == "category",
+        row_group_size=1500 if kind == "two groups" else None,
+    )
+    assert len(data) < 2000
+    with pytest.raises(ValueError, match="texts of 6,000,000,000 bytes"):
+        from_parquet(data, columns.INGESTS)
+
+
+def test_long_texts_that_fit():
+    """Long texts, some of them in a dictionary, are read as they are."""
+    texts = [f"{n % 50}" * 40_000 for n in range(1500)] + [f"{n} no space" for n in range(20_000)]
+    rows = frames.empty(columns.INGESTS).reindex(range(len(texts))).assign(message=texts)
+    data = to_parquet(frames.frame(columns.INGESTS, rows), columns.INGESTS)
+    assert _long_texts(pq.ParquetFile(io.BytesIO(data)).metadata) == ["message"]
+    assert list(from_parquet(data, columns.INGESTS)["message"]) == texts
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_other_tables_of_somebody_else(tmp_path, name, capfd):
+    """Hostile attempts and halves of files hold up no run."""
+    (tmp_path / "in" / NIGHT).mkdir(parents=True)
+    (tmp_path / "in" / NIGHT / "a.fits").touch()
+    rows = "".join(f"{n}.fits,{NIGHT} 23:00:00,success\n" for n in ("a", "b"))
+    (tmp_path / "tries.csv").write_text("path,at,status\n" + rows)
+    source = 'columns = {path = "path", attempted_at = "at", status = "status"}\n'
+    (tmp_path / "site.toml").write_text(
+        '[observing_monitor]\noutput_dir = "site"\n[[streams.a.sources]]\ntype = "files"\n'
+        'path = "in"\n[[streams.a.sources]]\ntype = "table"\npath = "tries.csv"\n'
+        f'feeds = "ingests"\n{source}constants = {{stage = "ingest"}}\n'
+    )
+    assert run("-c", tmp_path / "site.toml", *DAYS) == 0
+    wanted = nights(tmp_path / "site" / "a")[NIGHT]
+    store = tmp_path / "site" / "data" / "stream=a"
+    for path in (
+        store / "_attempts.table.parquet",
+        store / f"night={NIGHT}" / "_halves.files.parquet",
+        store / f"night={NIGHT}" / "_halves.ingests.parquet",
+        store / f"night={NIGHT}" / "ingests.parquet",
+    ):
+        path.write_bytes(HOSTILE[name]())
+    (tmp_path / "in" / NIGHT / "c.fits").touch()
+    assert run("-c", tmp_path / "site.toml", *DAYS) in (0, 1)
+    assert "Traceback" not in capfd.readouterr().err
+    assert run("-c", tmp_path / "site.toml", *DAYS, "--full") in (0, 1)
+    found = nights(tmp_path / "site" / "a")[NIGHT]
+    assert found["n_files"] == wanted["n_files"] + 1
+    assert found["n_ingested"] == wanted["n_ingested"]
 
 
 def test_a_run_repairs_a_hostile_table(tmp_path, capfd):

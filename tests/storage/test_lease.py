@@ -13,7 +13,7 @@ from running import run
 
 from observing_monitor.commands.exit_codes import LOCKED
 from observing_monitor.errors import LockedError, OutputError
-from observing_monitor.readers.object_store import Storage
+from observing_monitor.readers.store_options import Storage
 from observing_monitor.storage import lease
 from observing_monitor.storage.object_output import ObjectOutput
 

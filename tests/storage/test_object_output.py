@@ -28,7 +28,7 @@ from observing_monitor.commands.exit_codes import LOCKED, USAGE
 from observing_monitor.errors import OutputError, UsageError
 from observing_monitor.pages.night_page import MAX_GROUPS, MAX_OF_PART
 from observing_monitor.readers import object_store
-from observing_monitor.readers.object_store import Storage
+from observing_monitor.readers.store_options import Storage
 from observing_monitor.storage import lease
 from observing_monitor.storage.object_output import ObjectOutput
 

@@ -28,7 +28,7 @@ def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
     ) == []
 
 
-def test_files_written_at_once(tmp_path):
+def test_files_written_in_parallel(tmp_path):
     """All files are written in parallel; then the first error is raised."""
     output = Output(tmp_path)
     output.make()
@@ -36,7 +36,7 @@ def test_files_written_at_once(tmp_path):
     (tmp_path / "5" / "in the way").mkdir(parents=True)
     with (
         pytest.raises(OutputError, match=r"/3: is a directory; it was left as it was"),
-        output.at_once(True) as begin,
+        output.parallel_writes(True) as begin,
     ):
         for number in range(9):
             begin(output.write, str(number), f"{number}" * 100_000)
@@ -46,11 +46,11 @@ def test_files_written_at_once(tmp_path):
     assert (tmp_path / "8").read_text() == "8" * 100_000 and os.listdir(
         tmp_path / ".unfinished"
     ) == []
-    with pytest.raises(KeyError), output.at_once(True) as begin:
+    with pytest.raises(KeyError), output.parallel_writes(True) as begin:
         begin(output.write, "a", "a")
         raise KeyError
     assert (tmp_path / "a").exists()
-    with output.at_once(False) as begin:
+    with output.parallel_writes(False) as begin:
         begin(output.write, "b", "b")
         assert (tmp_path / "b").exists()
         with pytest.raises(OutputError, match=r"/3: is a directory"):

@@ -16,7 +16,7 @@ from running import nights
 
 from observing_monitor.errors import OutputError
 from observing_monitor.readers import object_store
-from observing_monitor.readers.object_store import Storage
+from observing_monitor.readers.store_options import Storage
 
 pytest_plugins = ["bucket_fixtures"]
 

@@ -20,17 +20,22 @@ class DaskCluster:
     def __init__(self, folder):
         self.folder = folder
         self.scheduler, self.address, self.workers = None, "", []
+        self.started = []  # schedulers and workers
 
     def __enter__(self):
         try:
             import distributed  # noqa: F401
         except ImportError:
             need(False, "there is no Dask (pip install observing_monitor[dask])")
-        self.start_scheduler()
+        try:
+            self.start_scheduler()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
-        for process in (*self.workers, self.scheduler):
+        for process in self.started:
             process.kill()
             process.wait()
 
@@ -43,10 +48,12 @@ class DaskCluster:
             *("--host", "127.0.0.1", "--port", str(port), "--no-dashboard"),
             *("--scheduler-file", str(where)),
         )
-        deadline = time.monotonic() + 60
-        while not where.exists() and time.monotonic() < deadline:
+        deadline, found = time.monotonic() + 60, None
+        while not found and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.address = re.search(r'"address": "(tcp://[^"]+)"', where.read_text())[1]
+            text = where.read_text() if where.exists() else ""  # it may be half written
+            found = re.search(r'"address": "(tcp://[^"]+)"', text)
+        self.address = found[1]
 
     def add_worker(self, *before, **environment):
         """Start a worker; `before` comes before its command."""
@@ -55,17 +62,18 @@ class DaskCluster:
             *("--local-directory", str(self.folder / "dask")),
         )
         worker = "distributed.cli.dask_worker"
-        self.workers.append(
-            self._start(worker, self.address, *one, before=before, environment=environment)
-        )
-        return self.workers[-1]
+        made = self._start(worker, self.address, *one, before=before, environment=environment)
+        self.workers.append(made)
+        return made
 
     def _start(self, *words, before=(), environment=None):
         with open(self.folder / "dask.log", "ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*before, sys.executable, "-m", *words],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
                 env=os.environ | SETTINGS | (environment or {}),
             )
+        self.started.append(process)
+        return process

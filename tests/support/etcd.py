@@ -33,8 +33,8 @@ def running(folder):
         try:
             yield Server(url, process, folder / "log")
         finally:
-            process.terminate()
-            process.wait(20)
+            process.kill()  # it keeps nothing
+            process.wait()
 
 
 class Server:

@@ -15,13 +15,17 @@ class FaultyStore:
 
     `fault(number)` returns what happens to a request: "" passes it on; "busy" and "broken" answer
     with an error; "cut" closes the connection in the middle of the answer; "lost" does what was
-    asked, and closes the connection without an answer; "hang" waits.
+    asked, and closes the connection without an answer; "slow" answers after `slow_s`; "hang" never
+    answers; "stall" answers half, if there is a body.
     """
 
     def __init__(self, port):
         self.fault = lambda number: ""
         self.to, self.n_requests = port, 0
         self.faults = []
+        self.failed_at = 0.0  # time.monotonic() of the first fault
+        self.slow_s = 1.0
+        self.ended = threading.Event()  # lets hanging requests go
         self._lock = threading.Lock()
 
     def __enter__(self):
@@ -33,6 +37,7 @@ class FaultyStore:
         return self
 
     def __exit__(self, *_):
+        self.ended.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -40,7 +45,9 @@ class FaultyStore:
         with self._lock:
             self.n_requests += 1
             fault = self.fault(self.n_requests)
-            self.faults += [fault] if fault else []
+            if fault:
+                self.failed_at = self.failed_at if self.faults else time.monotonic()
+                self.faults.append(fault)
             return fault
 
 
@@ -55,7 +62,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.store.next_fault()
         if fault == "hang":
-            time.sleep(1000)
+            self.close_connection = True
+            return self.store.ended.wait()
+        if fault == "slow":
+            time.sleep(self.store.slow_s)
         if fault in ("busy", "broken"):
             return self._answer(
                 503 if fault == "busy" else 500, {}, BUSY if fault == "busy" else BROKEN
@@ -82,6 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(answer.status, headers, data, len(data) + 1000)
             self.close_connection = True
             return None
+        if fault == "stall" and data:
+            self._answer(answer.status, headers, data[: len(data) // 2], length or len(data))
+            self.close_connection = True
+            return self.store.ended.wait()
         return self._answer(answer.status, headers, data, length)
 
     def _answer(self, status, headers, data, length=None):

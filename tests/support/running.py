@@ -23,6 +23,7 @@ EVERY_RUN = {
     "observing_monitor.prom",
     ".observing_monitor",
 }
+STARTED = []  # processes of the present tests
 CLASSES = ("ingested", "gone", "ignored", "not_fits", "failed", "pending", "small", "missing")
 
 
@@ -41,9 +42,38 @@ def start(*arguments, now=None, **options):
     """
     clock = f"datetime.datetime.fromisoformat({now.isoformat()!r})" if now else "None"
     command = [sys.executable, "-c", START.format(clock=clock), *map(str, arguments)]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
+    STARTED.append(process)
+    return process
+
+
+def end_started(n_before):
+    """Kill processes that a test started and did not wait for.
+
+    Else they would disturb the tests after it.
+    """
+    for process in STARTED[n_before:]:
+        if process.returncode is None:
+            with process:
+                process.kill()
+    del STARTED[n_before:]
+
+
+def ended(process, limit_s=60):
+    """Return exit code and messages of a process that has to end.
+
+    If it does not, it is killed, so that no other test meets it.
+    """
+    with process:
+        try:
+            _, said = process.communicate(timeout=limit_s)
+        except BaseException:
+            process.kill()
+            raise
+    assert "Traceback" not in said, said
+    return process.returncode, said
 
 
 def nights(folder):

@@ -124,6 +124,15 @@ SWEPT = [
     _from("ignore", ignore=["*_000004.fits"]),
     _from("delay_warning_s", delay_warning_s=60),
     _from("last_stage", last_stage="archive"),
+    *(
+        Case(
+            "from",
+            setting,
+            "camera of tonight",
+            {"streams.one.from": [{"night": datetime.date(2021, 2, 1), setting: 600}]},
+        )
+        for setting in ("quiet_warning_s", "quiet_error_s")
+    ),
     _from("sources", sources={"expected": {"detectors": ["0", "1"]}}),
     # --- of every source ---
     Case("every source", "name", "camera", {"streams.camera.sources.gen2.name": "repository"}),

@@ -37,6 +37,10 @@ OTHER_SETTINGS = [
     ("camera", "ignore", ["*.txt"]),
     ("camera", "pending_limit_s", 3e9),
     ("camera", "quiet_warning_s", 600),
+    ("camera", "delay_warning_s", 60),
+    ("camera", "from", [{"night": NIGHTS[2], "ignore": ["*r.fits"]}]),
+    ("auxTel", "quiet_error_s", 900),
+    ("weather", "stale_after_s", 86_400),
     ("weather", "title", "Mast north of the dome"),
     ("weather", "timezone", "Pacific/Honolulu"),
 ]
@@ -47,12 +51,18 @@ OTHER_SOURCE_SETTINGS = [
     ("camera", 0, "name_pattern", r"(?P<exposure>sky(\d+)+)(?!x)"),  # not in linear time
     ("camera", 0, "name", "dome"),
     ("camera", 0, "optional", True),
+    ("camera", 0, "whole_folders", [f"{NIGHTS[1]}"]),
+    ("weather", 0, "zone", "Pacific/Honolulu"),
+    ("weather", 0, "constants", {"node": "roof"}),
+    ("weather", 0, "missing", [5, 11, 17]),
     ("weather", 0, "headlines", ["wind"]),
     ("weather", 0, "units", {"wind": "m/s"}),
     ("weather", 0, "aggregate", {"humidity": "max"}),
     ("weather", 0, "name", "mast"),
     ("weather", 0, "values", {"wind": "rh", "humidity": "wind"}),
 ]
+EXPECTED = {"type": "expected", "n_files": 8}  # a source that comes and goes
+KNOWN = "- night: {night}\n  pattern: '{pattern}'\n  reason: {reason}\n"
 OTHER_SITE_SETTINGS = [
     ("title", "Our observatory"),
     ("site_url", "https://example.org/nights/"),
@@ -69,6 +79,8 @@ class World:
         Gets `input/`, and settings files.
     random : random.Random
     """
+
+    is_expected = False  # whether the camera has the source `EXPECTED`
 
     def __init__(self, folder, random):
         self.folder, self.random = folder, random
@@ -95,6 +107,8 @@ class World:
             "camera": {"sources": [{"type": "files", "path": str(self.input / "camera")}]},
             "weather": {"sources": [self._weather_source()]},
         }
+        if self.is_expected:
+            streams["camera"]["sources"].append(dict(EXPECTED))
         site = {
             "output_dir": str(self.folder / output),
             "store_dir": f"{self.folder / output}.store",
@@ -350,6 +364,23 @@ class World:
             return f"{'.'.join(map(str, where))} is as it was"
         self.changed[where] = value
         return f"{'.'.join(map(str, where))} = {value!r}"
+
+    def do_expect(self):
+        """Add a source that says how many files there should be, or remove it."""
+        self.is_expected = not self.is_expected
+        return f"the camera has {'a' if self.is_expected else 'no'} source of expected files"
+
+    def do_known(self):
+        """List a known issue, another one, or none."""
+        path = self.folder / "known.yaml"
+        pattern = self.random.choice(("sky00*", "AT_O_*", "moved", ""))
+        if not pattern:
+            path.unlink(missing_ok=True)
+            return "no known issues"
+        reason = self.random.choice(("shutter test", "twilight"))
+        night = self._night()
+        path.write_text(KNOWN.format(night=night, pattern=pattern, reason=reason))
+        return f"known issue of {night}: {pattern}, {reason}"
 
     def do_rename_stream(self):
         """Give a stream another name, or its first one."""

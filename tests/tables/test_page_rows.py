@@ -95,9 +95,9 @@ def test_list_of_files():
     )
     judged = classify.classify(night, tried, Limits(), NOW)
     listed = listing.file_list(judged)
-    assert list(listed) == ["path", *listing.LISTED[1:], "reason"]
+    assert list(listed) == ["path", *listing.LISTED[1:], "reason", "message"]
     said = "never tried; here since 2020-02-12"
-    assert plain(listed, *listed) == [
+    assert plain(listed, *list(listed)[:-1]) == [
         (
             "n/b",
             "missing",
@@ -137,7 +137,8 @@ def test_list_of_files():
         judged, lambda file_class, names, reason: "a test" if "n/a" in names else ""
     )
     staged = listing.file_list(known, stages.done_by_stage(known, tried, ["export", "transfer"]))
-    assert list(staged) == ["path", *listing.LISTED[1:], "export_at", "transfer_at", "reason"]
+    more = ["export_at", "transfer_at", "reason", "message"]
+    assert list(staged) == ["path", *listing.LISTED[1:], *more]
     assert plain(staged, "path", "export_at", "transfer_at", "reason") == [
         ("n/b", None, None, f"{said} 20:00:00 UTC"),
         ("n/c", NOW - HOUR, None, ""),

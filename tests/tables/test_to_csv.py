@@ -1,5 +1,8 @@
 """The list of a night's files as CSV."""
 
+import csv
+import io
+
 import pandas as pd
 import pytest
 from night_tables import NOW, files, ingests
@@ -42,9 +45,6 @@ def test_csv_in_parts(monkeypatch, n):
 
 def test_csv_runs_no_formula():
     """A cell that looks like a formula is text; other text is unchanged."""
-    import csv
-    import io
-
     names = [
         "=cmd|' /C calc'!A0.fits",
         "+1.fits",
@@ -61,6 +61,52 @@ def test_csv_runs_no_formula():
     assert {row["path"] for row in rows} == {
         f"'{name}" if name[0] in "=+@-\n＝" else name for name in names
     }
+
+
+def failures(*messages):
+    """The list of files that failed with these messages."""
+    night = files(*({"file_id": f"{n}.fits"} for n in range(len(messages))))
+    tried = ingests(
+        *(
+            {"file_id": f"{n}.fits", "status": "failure", "message": text}
+            for n, text in enumerate(messages)
+        )
+    )
+    return listing.file_list(classify.classify(night, tried, Limits(), NOW))
+
+
+MESSAGES = [
+    "no space left",
+    'Traceback (most recent call last):\n  File "a.py", line 1\n' + "x," * 600 + "\nError: ü",
+    "=cmd|' /C calc'!A0\nError: b",
+    "+1\r\n" + "y" * 50_000,
+    "",
+]
+
+
+def test_csv_has_whole_messages():
+    """The last column is the whole message, which runs no formula."""
+    text = csv_of(failures(*MESSAGES))
+    head, *_ = text.splitlines()
+    assert head.endswith(',"reason","message"')
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["message"] for row in rows] == [
+        f"'{text}" if text[:1] in ("=", "+") else text for text in MESSAGES
+    ]
+    assert max(len(row["reason"]) for row in rows) < 1000
+
+
+@pytest.mark.parametrize("most", [1, 1000, 60_000, 200_000])
+def test_parts_of_long_messages(monkeypatch, most):
+    """A part has few rows if their messages are long."""
+    listed = failures(*MESSAGES * 5)
+    whole = csv_of(listed)
+    monkeypatch.setattr(to_csv, "CSV_BYTES", most)
+    parts = list(to_csv.to_csv(listed))
+    assert b"".join(parts).decode() == whole
+    assert max(map(len, parts)) < 55_000 + 1.2 * most
+    for part in parts[1:]:
+        assert part.startswith(b'"') and part.endswith(b"\n")
 
 
 def test_csv_to_the_byte():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from observing_monitor.errors import UsageError
 from observing_monitor.model import wording
-from observing_monitor.model.finding import Finding
+from observing_monitor.model.finding import Finding, metric_href
 from observing_monitor.model.setting import setting
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pandas import DataFrame, Series
+
+    from observing_monitor.model.reading import Tables
 
 
 # how a headline is made from several values
@@ -82,42 +84,55 @@ class _Counts(NamedTuple):
     by_source: dict[str, Series[Any]]
 
 
-def check(metrics: DataFrame, limits: CountSettings) -> list[Finding]:
+def check(tables: Tables, limits: CountSettings) -> list[Finding]:
     """Return findings about a night's counts.
+
+    While the night runs, what is missing may still arrive: it is no error.
 
     Parameters
     ----------
-    metrics : DataFrame
-        A night's metrics of all sources, with the columns `columns.METRICS`. A row with a node is
-        a part of the row without one.
+    tables : Tables
+        A night's, with the metrics of all sources. A row with a node is a part of the row without
+        one.
     limits : CountSettings
         The counts, and the shares that are too small or too large.
     """
     if not limits.counts:
         return []
-    found, counts = [], _read_counts(metrics, limits.counts)
+    found, counts = [], _read_counts(tables.metrics, limits.counts)
     for name, values in counts.by_source.items():
         if values.nunique() > 1:
             each = ", ".join(f"{source} {value:,.0f}" for source, value in values.items())
-            found.append(Finding("warning", f"sources disagree on {name}: {each}", "#metrics"))
+            found.append(
+                Finding("warning", f"sources disagree on {name}: {each}", metric_href(name))
+            )
     if not counts.numbers:
-        return [_no_data(counts.blank)]
+        return [_no_data(counts.blank, tables.is_running)]
     if counts.blank:
         text = f"not available: {', '.join(counts.blank)}"
-        found.append(Finding("normal", text, "#metrics"))
+        found.append(Finding("normal", text, metric_href(counts.blank[0])))
     (first, produced), *others = counts.numbers.items()
-    return found + [_compare(first, produced, name, value, limits) for name, value in others]
+    return found + [
+        _compare_running(first, produced, name, value, limits)
+        if tables.is_running and value < produced
+        else _compare(first, produced, name, value, limits)
+        for name, value in others
+    ]
 
 
-def share(metrics: DataFrame, limits: CountSettings) -> float | None:
+def share(tables: Tables, limits: CountSettings) -> float | None:
     """Return the last available count divided by the first.
 
-    None if either is missing. The parameters are those of `check`.
+    None if either is missing, or while the rest may still arrive. The parameters are those of
+    `check`.
     """
-    numbers = _read_counts(metrics, limits.counts).numbers
+    numbers = _read_counts(tables.metrics, limits.counts).numbers
     first, *others = limits.counts or [""]
     others = [name for name in others if name in numbers]
-    return numbers[others[-1]] / numbers[first] if others and numbers.get(first) else None
+    if not others or not numbers.get(first):
+        return None
+    found = numbers[others[-1]] / numbers[first]
+    return None if tables.is_running and found < 1 else found
 
 
 def _read_counts(metrics: DataFrame, names: Sequence[str]) -> _Counts:
@@ -145,33 +160,47 @@ def _latest_by_source(rows: DataFrame) -> Series[Any]:
     return whole.reindex(of_nodes.index).where(of_nodes.index.isin(whole.index), of_nodes)
 
 
-def _no_data(blank: list[str]) -> Finding:
-    if blank:
+def _no_data(blank: list[str], is_running: bool) -> Finding:
+    if blank and not is_running:
         words = "is" if len(blank) == 1 else "are all"
-        return Finding("warning", f"no data: {', '.join(blank)} {words} blank", "#metrics")
+        return Finding(
+            "warning", f"no data: {', '.join(blank)} {words} blank", metric_href(blank[0])
+        )
     # without a link: there are no metrics on the page
     return Finding("normal", "no counts of this night yet")
+
+
+def _compare_running(
+    first: str, produced: float, name: str, value: float, limits: CountSettings
+) -> Finding:
+    """Return a finding about a count of which the rest may still arrive."""
+    share = value / produced
+    words = f"{value:,.0f} of {produced:,.0f} {_noun(first)}{_verb(name)} so far"
+    text = f"{words}: {_percent(share)}; {produced - value:,.0f} may still arrive"
+    level = "warning" if share < limits.error_below else "normal"
+    return Finding(level, text, metric_href(name))
 
 
 def _compare(
     first: str, produced: float, name: str, value: float, limits: CountSettings
 ) -> Finding:
     """Return a finding that compares one count with the first."""
+    href = metric_href(name)
     if not produced:
         level = "warning" if value else "normal"
-        return Finding(level, f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", "#metrics")
+        return Finding(level, f"{value:,.0f} {_verb(name)} of 0 {_verb(first)}", href)
     share = value / produced
     if share >= limits.twice_above:
         words = f"{value:,.0f} {_verb(name)} of {produced:,.0f} {_verb(first)}: ×{_times(share)}"
-        return Finding("warning", f"{words}: a replay", "#metrics")
+        return Finding("warning", f"{words}: a replay", href)
     words = f"{value:,.0f} of {produced:,.0f} {_noun(first)}{_verb(name)}: {_percent(share)}"
     if value > produced:
-        return Finding("normal", f"{words}, {value - produced:,.0f} too many", "#metrics")
+        return Finding("normal", f"{words}, {value - produced:,.0f} too many", href)
     if value < produced:
         words += f", {produced - value:,.0f} missing"
     if share < limits.error_below:
-        return Finding("error", words, "#metrics")
-    return Finding("warning" if share < limits.warning_below else "normal", words, "#metrics")
+        return Finding("error", words, href)
+    return Finding("warning" if share < limits.warning_below else "normal", words, href)
 
 
 def _times(share: float) -> str:

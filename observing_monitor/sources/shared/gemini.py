@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, overload
 
 from observing_monitor.model.finding import Finding
 from observing_monitor.model.nights import night_named
-from observing_monitor.model.wording import address, n_of
+from observing_monitor.model.wording import n_of, new_anchor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,4 +109,4 @@ def failures(ingests: DataFrame, stages: tuple[str, ...], href: str = "") -> Ite
         if counts.get(stage, 0):
             level = "warning" if stage in MINOR_STAGES else "error"
             words = f"{stage}: {n_of(int(counts[stage]), 'file')} failed"
-            yield Finding(level, words, href or f"#{address('failures', stage, set())}")
+            yield Finding(level, words, href or f"#{new_anchor('failures', stage, set())}")

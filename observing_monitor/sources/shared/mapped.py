@@ -129,7 +129,7 @@ class MappedSource(Telling):
     @staticmethod
     def check(night: datetime.date, tables: Tables, settings: Mapped) -> list[Finding]:
         """Return findings on the counts in the settings."""
-        return completeness.check(tables.metrics, settings)
+        return completeness.check(tables, settings)
 
 
 def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night: bool) -> None:

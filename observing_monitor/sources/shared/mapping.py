@@ -49,7 +49,7 @@ def by_night(
         The night that the file's name or the query selects.
     """
     if not rows.rows:
-        return apart(rows, [], "", night)
+        return split_by_night(rows, [], "", night)
     if settings.night_column:
         column, where = settings.night_column, f" in {settings.night_column!r}"
         nights = _nights_in(rows, settings)
@@ -60,7 +60,7 @@ def by_night(
         column, where = settings.columns[OWN_INSTANT[settings.feeds]], ""
         nights = _nights_of_instants(rows, settings, rule)
     _count_nameless(rows, settings, nights)
-    return apart(rows, nights, where, night, column)
+    return split_by_night(rows, nights, where, night, column)
 
 
 def _count_nameless(rows: Rows, settings: Mapped, nights: Sequence[datetime.date | None]) -> None:
@@ -79,7 +79,7 @@ def _count_nameless(rows: Rows, settings: Mapped, nights: Sequence[datetime.date
     rows.leave_out(lost, f"{column!r} is empty")
 
 
-def apart(
+def split_by_night(
     rows: Rows,
     nights: Sequence[datetime.date | None],
     where: str,
@@ -112,9 +112,13 @@ def apart(
         lines = at(numbers, rows.word)
         rows.leave_out(numbers, _flaw(rows, lost[0], column) or f"no night ({first})")
         notes.append(f"{rows.place} {lines}: no night{where} ({first}); left out")
-    others = [rows.numbers[index] for own, kept in found.items() if own != night for index in kept]
+    others = sorted(
+        (rows.numbers[index], own) for own, kept in found.items() if own != night for index in kept
+    )
     if night is not None and others:
-        lines = at(sorted(others), rows.word)
+        numbers = [number for number, _ in others]
+        rows.leave_out(numbers, f"of night {others[0][1]}, not {night}")
+        lines = at(numbers, rows.word)
         notes.append(f"{rows.place} {lines}: of another night than {night}; left out")
         found = {own: kept for own, kept in found.items() if own == night}
     made = {

@@ -38,6 +38,10 @@ _NIGHT, _YEAR = "????-??-??", "????"
 _SQLITE = "sqlite:///"
 
 
+# key -> how many names of a path lead to the folder that has this key
+_Trail = dict[tuple[int, ...], int]
+
+
 class _Seen(msgspec.Struct, frozen=True):
     """A path as the file system knows it.
 
@@ -45,18 +49,25 @@ class _Seen(msgspec.Struct, frozen=True):
     ----------
     real : str
         Without links.
+    trail : dict
+        Keys of the path and of the folders around it, as far as they exist.
     link : str
-        The same, but the path's own last name may be a link.
-    number : tuple or None
-        Device and inode, if the path exists.
-    around : frozenset
-        Those of the path and of the folders around it.
+        The path, but its last name may be a link.
+    link_trail : dict
+        Its keys, without those of the last name.
     """
 
     real: str
+    trail: _Trail
     link: str
-    number: tuple[int, int] | None
-    around: frozenset[tuple[int, int]]
+    link_trail: _Trail
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """A pattern, and keys of the folders that it begins with."""
+
+    pattern: Names
+    trail: _Trail
 
 
 class _Read(msgspec.Struct, frozen=True):
@@ -64,19 +75,18 @@ class _Read(msgspec.Struct, frozen=True):
 
     who: str
     place: str
-    patterns: list[Names]
-    seen: _Seen | None  # None for a pattern
+    folder: str  # the part before the first wildcard
+    places: list[_Place]
 
 
 class _Written(msgspec.Struct, frozen=True):
     """A file or folder that may be written."""
 
     what: str
-    pattern: Names
-    folder: _Seen | None  # None for a file
+    place: _Place
 
 
-def check_apart(options: argparse.Namespace, output: Output, streams: list[Stream]) -> None:
+def check_overwriting(options: argparse.Namespace, output: Output, streams: list[Stream]) -> None:
     """Raise UsageError if a run may overwrite its sources.
 
     Pages would be taken for files, or replace them. Links are followed, patterns compared, and
@@ -143,7 +153,7 @@ def _check_root(output: Output, stream_name: str, path: str) -> None:
     real = "" if is_address(path) or is_pattern else _seen(path).real
     for name, folder in (("output_dir", output.root), ("store_dir", output.store)):
         if is_address(path) and is_address(folder):
-            _check_addresses_apart(name, folder, path, stream_name)
+            _check_addresses(name, folder, path, stream_name)
         elif real and not is_address(folder) and _is_in(os.path.realpath(folder), real):
             words = f"{name} {folder} lies in {path}, which {stream_name} reads"
             raise UsageError(f"{words}; choose a folder outside it")
@@ -153,7 +163,7 @@ def _is_in(path: str, folder: str) -> bool:
     return Path(path).is_relative_to(folder)
 
 
-def _check_addresses_apart(name: str, folder: str, source: str, stream: str) -> None:
+def _check_addresses(name: str, folder: str, source: str, stream: str) -> None:
     from observing_monitor.readers.object_store import lies_in
 
     if lies_in(folder, source) or lies_in(source, folder):
@@ -167,37 +177,53 @@ def _read_of(who: str, path: str) -> _Read:
     fixed = fixed_folder(path)
     seen = _seen(fixed)
     if fixed != path:
-        return _Read(who, path, [names_of(seen.real) + wild_names(path[len(fixed) :])], None)
-    # the file or folder itself, and the link that leads to it
-    return _Read(who, path, [(*names_of(real), ANY) for real in {seen.real, seen.link}], seen)
+        pattern = names_of(seen.real) + wild_names(path[len(fixed) :])
+        return _Read(who, path, seen.real, [_Place(pattern, seen.trail)])
+    places = [_Place((*names_of(seen.real), ANY), seen.trail)]
+    if seen.link != seen.real:  # the link may be written over, too
+        places.append(_Place((*names_of(seen.link), ANY), seen.link_trail))
+    return _Read(who, path, seen.real, places)
 
 
 @functools.cache  # a disk that is down is asked once
 def _seen(path: str) -> _Seen:
     """Return what `_look_at` does, if the disk answers."""
     path = os.path.abspath(path)
-    return within(LOOK_S, functools.partial(_look_at, path), _Seen(path, path, None, frozenset()))
+    root: _Trail = {(): 0}
+    return within(LOOK_S, functools.partial(_look_at, path), _Seen(path, root, path, root))
 
 
 def _look_at(path: str) -> _Seen:
     real = os.path.realpath(path)
-    numbers, place = [], real
-    while place != os.path.dirname(place):
-        numbers.append(_number(place))
-        place = os.path.dirname(place)
-    number = numbers[0] if numbers else _number(real)
     folder, name = os.path.split(path)
-    link = os.path.join(os.path.realpath(folder), name)
-    return _Seen(real, link, number, frozenset(filter(None, numbers)))
+    folder = os.path.realpath(folder)
+    return _Seen(real, _trail(real), os.path.join(folder, name), _trail(folder))
 
 
-def _number(path: str) -> tuple[int, int] | None:
-    """Return the device and inode of a path."""
+def _trail(path: str) -> _Trail:
+    """Return the keys of a path and of the folders around it."""
+    trail: _Trail = {(): 0}
+    while path != os.path.dirname(path):
+        for key in _keys(path):
+            trail.setdefault(key, len(names_of(path)))
+        path = os.path.dirname(path)
+    return trail
+
+
+def _keys(path: str) -> Iterator[tuple[int, ...]]:
+    """Yield the keys of a file or folder, however it is mounted.
+
+    A bind mount keeps the device number. A file system that shows folders of another one, such
+    as bindfs, or NFS mounted twice, has its own; inode and times are the same. Times of whole
+    seconds are too coarse for this.
+    """
     try:
         found = os.stat(path)
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return
+    yield found.st_dev, found.st_ino
+    if found.st_ctime_ns % 1_000_000_000:
+        yield found.st_ino, found.st_ctime_ns, found.st_mtime_ns
 
 
 def _all_written(
@@ -245,7 +271,7 @@ def _stream_written(root: str, stream: str) -> Iterator[_Written]:
 
 def _folder(what: str, path: str) -> _Written:
     seen = _seen(path)
-    return _Written(f"{what}, {path}", (*names_of(seen.real), ANY), seen)
+    return _Written(f"{what}, {path}", _Place((*names_of(seen.real), ANY), seen.trail))
 
 
 def _file(what: str, path: str, *names: str) -> _Written:
@@ -253,29 +279,36 @@ def _file(what: str, path: str, *names: str) -> _Written:
     if not names:
         path, name = os.path.split(os.path.abspath(path))
         names = (name,)
-    return _Written(f"{what}, {shown}", (*names_of(_seen(path).real), *names), None)
+    seen = _seen(path)
+    return _Written(f"{what}, {shown}", _Place((*names_of(seen.real), *names), seen.trail))
 
 
 def _do_meet(written: _Written, read: _Read) -> bool:
     """True if a file may be in both."""
-    if any(may_meet(written.pattern, pattern) for pattern in read.patterns):
+    rests = [rest for place in read.places for rest in _rests(written.place, place)]
+    if any(may_meet(*rest) for rest in rests):
         return True
-    if written.folder and read.seen and _is_in_each_other(written.folder, read.seen):
-        return True
-    return any(
-        may_meet(_folded(written.pattern), _folded(pattern))
-        and ignores_case(read.seen.real if read.seen else fixed_folder(read.place))
-        for pattern in read.patterns
-    )
+    folded = (map(_folded, rest) for rest in rests)
+    return any(may_meet(*rest) for rest in folded) and ignores_case(read.folder)
 
 
-def _is_in_each_other(one: _Seen, other: _Seen) -> bool:
-    """True if one folder is in the other."""
-    return one.number in other.around or other.number in one.around
+def _rests(one: _Place, other: _Place) -> Iterator[tuple[Names, Names]]:
+    """Yield what follows in both patterns after a folder of both."""
+    for key in one.trail.keys() & other.trail.keys():
+        yield one.pattern[one.trail[key] :], other.pattern[other.trail[key] :]
 
 
 def _folded(pattern: Names) -> Names:
-    return tuple(name.casefold() for name in pattern)
+    """Return names in which neither case nor Unicode's form counts."""
+    return tuple(
+        name.casefold() if name.isascii() else _composed(name.casefold()) for name in pattern
+    )
+
+
+def _composed(name: str) -> str:
+    import unicodedata
+
+    return unicodedata.normalize("NFC", name)
 
 
 def _refuse(written: _Written, read: _Read) -> None:
