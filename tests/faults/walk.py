@@ -147,7 +147,7 @@ class Walk:
             code = run("prune", "--yes", "-c", path, option, age, now=self.world.now)
         assert code == 0, f"prune: exit {code}"
         last = night + DAY  # a stream's night may have begun before
-        if kind == "pages":
+        if kind.startswith("pages"):
             self.last_pages.may_change(last_night=f"{last}")
         if kind == "tables":
             assert all(pruned <= f"{last}" for _, pruned in self._of_last_pages()), "too many"
