@@ -19,6 +19,7 @@ from observing_monitor.judging.keys import (
     neighbours_key,
     shown_key,
 )
+from observing_monitor.judging.night_use import night_use, use_changes_at
 from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.judging.stopped import stopped_findings
 from observing_monitor.judging.usual_flows import is_kept
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from observing_monitor.sources.registry import SourceClass
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.tables.cross_night import CrossNightFiles
+    from observing_monitor.tables.night_use import NightUse
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -98,11 +100,13 @@ def judge_night(
     row["quiet"] = quiet.as_kept(stopped)
     # the sources' own checks use their own dates
     from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
-    night = _night(job, own, judged, shared, stopped, exposures)
+    use = night_use(job, own)
+    row["is_observed"] = use is not None and use.known_until is not None
+    night = _night(job, own, judged, shared, stopped, exposures, use)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
-        night = _night(job, own, judged, shared, stopped, exposures)
+        night = _night(job, own, judged, shared, stopped, exposures, use)
     found = _acknowledged(checks.findings(night, from_sources), job.issues)
     status, info = _sum_up(job, own, found)
     headlines, row["units"], row["aggregates"] = headline_values(
@@ -118,7 +122,7 @@ def judge_night(
     }
     row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
-    row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures))
+    row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use))
     row["worse"] = dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
@@ -161,15 +165,20 @@ def _exposures(
 
 
 def _next_change(
-    job: NightWork, judged: DataFrame, status: str, exposures: ExposureFindings
+    job: NightWork,
+    judged: DataFrame,
+    status: str,
+    exposures: ExposureFindings,
+    use: NightUse | None,
 ) -> datetime.datetime | None:
-    """Return when time alone will change a class, a finding or the status."""
+    """Return when time alone will change anything that is judged."""
     from observing_monitor.tables import classify
 
     if status == NONE:
         return job.stream.rule.bounds(job.night)[1]
     of_files = classify.next_change(judged, bool(job.row.get("is_told")))
-    return min((at for at in (of_files, exposures.next_change) if at), default=None)
+    changes = (of_files, exposures.next_change, use_changes_at(job, use))
+    return min((at for at in changes if at), default=None)
 
 
 def _note_rhythm(job: NightWork, row: IndexRow, judged: DataFrame, tables: Tables) -> None:
@@ -213,12 +222,13 @@ def _night(
     shared: Sequence[CrossNightFiles],
     stopped: Sequence[Stopped],
     exposures: ExposureFindings,
+    use: NightUse | None,
 ) -> checks.Night:
     """Return the facts that checks use."""
     from observing_monitor.tables import classify, merge, reasons
     from observing_monitor.tables.summary import summarise
 
-    stream, row, summary = job.stream, job.row, summarise(judged)
+    stream, row, summary = job.stream, job.row, summarise(judged, use)
     present = {columns.HISTORY, *(described.name for described in stream.sources)}
     of_files, of_stage = file_sources(stream)
     first_errors = classify.first_errors(judged)

@@ -27,7 +27,7 @@ from observing_monitor.sources.expected_findings import findings
 from observing_monitor.sources.expected_lists import ExposureLists, read_sensors, read_text
 from observing_monitor.sources.expected_names import count_numbers
 from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, text_metrics
-from observing_monitor.sources.expected_settings import ExpectedSettings
+from observing_monitor.sources.expected_settings import ExpectedSettings, check_types
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -72,8 +72,10 @@ class Expectations(Telling):
             settings.path,
             settings.exposures,
             settings.detectors,
+            settings.detectors_by_type,
             settings.n_files,
             settings.n_exposures,
+            settings.n_exposures_by_type,
         )
         return (
             *(("n_expected", "n_expected_missing") if any(counts) else ()),
@@ -87,8 +89,10 @@ class Expectations(Telling):
         if not self.headlines(settings):
             raise UsageError(
                 "an expected source expects nothing; "
-                "set path, exposures, detectors, sequence, n_files or n_exposures"
+                "set path, exposures, detectors, detectors_by_type, sequence, n_files, "
+                "n_exposures or n_exposures_by_type"
             )
+        check_types(settings)
         self.tree = (
             NightTree(settings.path, asked.rule, "folder of expected sensors")
             if settings.path

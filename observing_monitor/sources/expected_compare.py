@@ -33,7 +33,7 @@ class MissingExposure(NamedTuple):
 class Count(NamedTuple):
     """A number of images or exposures."""
 
-    unit: str  # "images" or "exposures"
+    unit: str  # "images", "exposures" or "bias exposures"
     n: int
     n_expected: int
 
@@ -88,8 +88,8 @@ def compare(tables: Tables, settings: ExpectedSettings) -> Comparison:
     Parameters
     ----------
     tables : Tables
-        The night's, with this source's own metrics (see `expected_rows`), and the files of all
-        sources.
+        The night's, with this source's own metrics (see `expected_rows`), and the files and
+        exposures of all sources.
     settings : ExpectedSettings
 
     Returns
@@ -119,7 +119,8 @@ def compare(tables: Tables, settings: ExpectedSettings) -> Comparison:
         if is_due and key not in exposures.index:
             number = number_of(name)
             made.missing.append(MissingExposure(name, number.seq_num if number else None))
-    expected = _expected_detectors(stored, settings, exposures, listed)
+    types = _types(tables.exposures) if settings.detectors_by_type else {}
+    expected = _expected_detectors(stored, settings, exposures, listed, types)
     _compare_detectors(made, images, exposures, expected)
     if settings.sequence:
         _compare_sequence(made, settings.first, images)
@@ -129,6 +130,7 @@ def compare(tables: Tables, settings: ExpectedSettings) -> Comparison:
             Count("exposures", len(exposures), settings.n_exposures),
         )
         made.counts = [count for count in counts if count.n_expected]
+        made.counts += _counts_by_type(tables.exposures, settings.n_exposures_by_type)
     _add_up(made, settings, expected, listed)
     return made
 
@@ -184,14 +186,16 @@ def _expected_detectors(
     settings: ExpectedSettings,
     exposures: DataFrame,
     listed: Iterable[str],
+    types: Mapping[str, str],
 ) -> dict[str, Detectors]:
-    """Return the detectors of every exposure that came or is listed, by key."""
-    of_all: Detectors = (
-        {detector_key(name): name for name in settings.detectors}
-        if isinstance(settings.detectors, list)
-        else settings.detectors
-    )
-    expected = dict.fromkeys([*exposures.index, *listed], of_all) if of_all else {}
+    """Return the detectors of every exposure that came or is listed, by key.
+
+    `types` has the types of exposures by key, as far as they are known.
+    """
+    of_all = _detectors(settings.detectors)
+    by_type = {type_: _detectors(some) for type_, some in settings.detectors_by_type.items()}
+    wanted = {key: by_type.get(types.get(key, ""), of_all) for key in (*exposures.index, *listed)}
+    expected = {key: some for key, some in wanted.items() if some}
     if settings.path:
         # most exposures have the same detectors
         by_text: dict[str, dict[str, str]] = {}
@@ -202,6 +206,37 @@ def _expected_detectors(
                 by_text[text] = {detector_key(name): name for name in names}
             expected[key_of(row.node)] = by_text[text]
     return expected
+
+
+def _detectors(setting: list[str] | int) -> Detectors:
+    """Return the detectors of a setting, by their plain names."""
+    if isinstance(setting, list):
+        return {detector_key(name): name for name in setting}
+    return setting
+
+
+def _types(exposures: DataFrame) -> dict[str, str]:
+    """Return key -> type of the exposures whose type is known."""
+    known = exposures[exposures["observation_type"].notna()]
+    return {
+        key_of(name): type_
+        for column in ("exposure", "obsid")
+        for name, type_ in zip(known[column], known["observation_type"], strict=True)
+        if isinstance(name, str)
+    }
+
+
+def _counts_by_type(exposures: DataFrame, expected: Mapping[str, int]) -> list[Count]:
+    """Return the number of exposures of each type with an expected number.
+
+    None at all if no type of the night is known.
+    """
+    n = exposures["observation_type"].value_counts().to_dict()
+    return [
+        Count(f"{type_} exposures", int(n.get(type_, 0)), n_expected)
+        for type_, n_expected in expected.items()
+        if n
+    ]
 
 
 def _compare_detectors(
@@ -271,7 +306,8 @@ def _add_up(
     listed: Iterable[str],
 ) -> None:
     """Fill in the totals, by the most detailed expectation that there is."""
-    if settings.path or settings.exposures or settings.detectors:
+    by_type = settings.n_exposures_by_type.values()
+    if settings.path or settings.exposures or settings.detectors or settings.detectors_by_type:
         keys = {*listed, *expected}
         made.n_expected = sum(n_detectors(expected.get(key, 1)) for key in keys)
         made.n_missing = sum(one.n_expected - one.n for one in made.incomplete) + sum(
@@ -281,6 +317,9 @@ def _add_up(
         made.n_expected = settings.n_files or settings.n_exposures
         first = made.counts[0] if made.counts else None
         made.n_missing = max(0, first.n_expected - first.n) if first else 0
+    elif by_type:
+        made.n_expected = sum(by_type)
+        made.n_missing = sum(max(0, one.n_expected - one.n) for one in made.counts)
 
 
 def n_detectors(detectors: Detectors) -> int:

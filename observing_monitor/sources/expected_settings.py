@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from observing_monitor.errors import UsageError
+from observing_monitor.model.columns import OBSERVATION_TYPES
 from observing_monitor.model.setting import setting
 
 
@@ -39,6 +41,13 @@ class ExpectedSettings:
         example=["R22_S11", "R30_S00"],
         affects_reading=False,
     )
+    detectors_by_type: dict[str, list[str] | int] = setting(
+        {},
+        "Type of exposures = names or number of their detectors, in place of `detectors`; 0 if any "
+        "number is right. For exposures whose type a source reports.",
+        example={"bias": 189, "focus": 8, "test": 0},
+        affects_reading=False,
+    )
     called: str = setting(
         "detectors",
         "Word for the detectors in findings.",
@@ -68,6 +77,13 @@ class ExpectedSettings:
         example=40,
         affects_reading=False,
     )
+    n_exposures_by_type: dict[str, int] = setting(
+        {},
+        "Type of exposures = their number in a whole night. For exposures whose type a source "
+        "reports.",
+        example={"bias": 25, "flat": 12},
+        affects_reading=False,
+    )
     kinds: list[str] = setting(
         ["fits"], "Kinds of files that are images.", example=["ms", "tar"], affects_reading=False
     )
@@ -84,3 +100,12 @@ class ExpectedSettings:
         "Number of exposures and detectors that a finding names; others are counted.",
         affects_reading=False,
     )
+
+
+def check_types(settings: ExpectedSettings) -> None:
+    """Raise UsageError if a setting has an unknown type of exposures."""
+    for key in ("detectors_by_type", "n_exposures_by_type"):
+        for type_ in getattr(settings, key):
+            if type_ not in OBSERVATION_TYPES:
+                known = ", ".join(OBSERVATION_TYPES)
+                raise UsageError(f"{key}: {type_!r} is no type of exposures; write one of {known}")

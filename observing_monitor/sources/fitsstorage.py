@@ -169,12 +169,12 @@ class FitsStorage(Telling):
             )
 
     def read(self, night: datetime.date) -> Reading:
-        """Return the night's files and attempts, and tonight's queues."""
+        """Return the night's files, exposures and attempts, and tonight's queues."""
         import pandas as pd
 
         if night not in self._states:
             self.look(night, None)
-        files, ingests = self.files.read(night)
+        files, ingests, exposures = self.files.read(night)
         if night == self._tonight:
             self.database.note_other_zone(self.zone, self.asked.now)
         entries = [entry for entry in self.queues.entries() if entry.night == night]
@@ -191,6 +191,7 @@ class FitsStorage(Telling):
             files=with_queued(files, entries, nameless) if self.settings.files else None,
             attempts=frames.frame(columns.ATTEMPTS, attempts),
             metrics=self._samples(night),
+            exposures=exposures,
             notes=list(self.database.notes),
             append=True,
             counts={f"{self.database.place}, night {night}": Counts(len(ingests) + len(entries))},

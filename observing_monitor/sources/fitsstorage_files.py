@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns, frames, names
+from observing_monitor.sources.fitsstorage_exposures import to_exposures
 from observing_monitor.sources.fitsstorage_queues import NO_NAME
 from observing_monitor.sources.fitsstorage_tables import select_or_null
 from observing_monitor.sources.shared.gemini import (
@@ -44,7 +45,26 @@ DISKFILE = (
     "fverrors",
     "mdready",
 )
-HEADER = ("data_label", "ut_datetime", "exposure_time")
+HEADER = (
+    "data_label",
+    "ut_datetime",
+    "exposure_time",
+    "instrument",
+    "program_id",
+    "observation_id",
+    "observation_type",
+    "observation_class",
+    "object",
+    "filter_name",
+    "ra",
+    "dec",
+    "azimuth",
+    "elevation",
+    "airmass",
+    "cass_rotator_pa",
+    "qa_state",
+    "release",
+)
 REQUIRED = ("id", "filename", "entrytime")
 
 
@@ -98,15 +118,20 @@ class DiskFiles:
         if not self.is_readable():
             return None
         existing = self.database.columns_of("diskfile")
-        texts = ", ".join(f"d.{name}::text" for name in DISKFILE if name in existing)
+        header = self.database.columns_of("header")
+        joined, texts = "", [f"d.{name}::text" for name in DISKFILE if name in existing]
+        if "diskfile_id" in header:
+            joined = "left join header h on h.diskfile_id = d.id"
+            # null is kept apart from what follows it
+            texts += [f"coalesce(h.{name}::text, '')" for name in HEADER if name in header]
         condition, values = self._condition(night)
-        digest = f"md5(string_agg(concat_ws(',', {texts}), ';' order by d.id))"
-        sql = f"select count(*), {digest} from diskfile d where {condition}"
+        digest = f"md5(string_agg(concat_ws(',', {', '.join(texts)}), ';' order by d.id))"
+        sql = f"select count(*), {digest} from diskfile d {joined} where {condition}"
         with self.database.connect() as connection:
             return list(connection.execute(text(sql), values).one())
 
-    def read(self, night: datetime.date) -> tuple[DataFrame, DataFrame]:
-        """Return the night's files and their ingests.
+    def read(self, night: datetime.date) -> tuple[DataFrame, DataFrame, DataFrame]:
+        """Return the night's files, their ingests and their exposures.
 
         Returns
         -------
@@ -114,13 +139,17 @@ class DiskFiles:
             Columns `columns.FILES`, one row per name: its canonical, latest version.
         ingests : DataFrame
             Columns of `columns.ATTEMPTS` and others, one row per version.
+        exposures : DataFrame
+            Columns `columns.EXPOSURES`, one row per data label.
         """
         versions = self._versions(night)
         table = _described(versions)
         current = table.sort_values(["canonical", "attempted_at"], kind="stable").drop_duplicates(
             "file_id", keep="last"
         )
-        return frames.frame(columns.FILES, current), table.assign(path=table["file_id"])
+        exposures = to_exposures(versions.loc[current.index])
+        files = frames.frame(columns.FILES, current)
+        return files, table.assign(path=table["file_id"]), exposures
 
     def _versions(self, night: datetime.date) -> DataFrame:
         """Return the rows of the night, with the file's name as `plain`."""

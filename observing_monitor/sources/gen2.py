@@ -22,6 +22,7 @@ from observing_monitor.readers.patterns import Pattern
 from observing_monitor.readers.tree import NightTree
 from observing_monitor.sources.base import Telling
 from observing_monitor.sources.gen2_attempts import join_raws, to_attempts
+from observing_monitor.sources.gen2_exposures import check_zone, to_exposures
 from observing_monitor.sources.gen2_links import RAW, links_below
 from observing_monitor.sources.gen2_registry import Gen2Registry
 from observing_monitor.sources.shared.night_imports import NIGHT_IMPORTS
@@ -58,6 +59,11 @@ class Gen2Repository(Telling):
         raw_pattern: str = setting(
             RAW, "Regular expression for the names of links, with groups exposure and detector."
         )
+        zone: str = setting(
+            "TAI",
+            "Time zone of `dateObs` in the registry, or `TAI`, as obs_lsst writes it.",
+            example="UTC",
+        )
 
     @staticmethod
     def stages_of(settings: Gen2Repository.Settings) -> tuple[str, ...]:
@@ -75,6 +81,7 @@ class Gen2Repository(Telling):
         self.name = "gen2"
         self.registry = Gen2Registry(settings.path / "registry.sqlite3", asked.rule)
         self.tree = NightTree(settings.path / "raw", asked.rule, "repository's raw/ directory")
+        check_zone(settings.zone)
         self.pattern = Pattern("raw_pattern", settings.raw_pattern, "exposure", "detector")
         # with query_links: read once for all nights
         self._all_links: DataFrame | None = None
@@ -114,7 +121,7 @@ class Gen2Repository(Telling):
         }
 
     def read(self, night: datetime.date) -> Reading:
-        """Return an attempt per raw, and per link without a raw."""
+        """Return exposures, and an attempt per raw and per link without a raw."""
         listing = self.tree.list_all() if self.settings.query_links else self.tree.list_night(night)
         self._refuse_unread(listing, night)
         notes = list(listing.notes)
@@ -122,8 +129,14 @@ class Gen2Repository(Telling):
         counts = {f"{self.registry.path}, night {night}": Counts(n_raws)}
         if not len(listing) and not n_raws:
             self.tree.forget(night)
-            return Reading(attempts=frames.empty(columns.ATTEMPTS), notes=notes, counts=counts)
+            return Reading(
+                attempts=frames.empty(columns.ATTEMPTS),
+                exposures=frames.empty(columns.EXPOSURES),
+                notes=notes,
+                counts=counts,
+            )
         raws = self.registry.raws_of(night)
+        exposures = to_exposures(*self.registry.exposures_of(night), self.settings.zone)
         self.tree.forget(night)
         self.registry.forget()
         if len(raws) and not self.settings.query_links and not self.tree.night_folders():
@@ -137,6 +150,7 @@ class Gen2Repository(Telling):
             both = self._without_other_nights(both, night)
         return Reading(
             attempts=to_attempts(both),
+            exposures=exposures,
             notes=notes,
             counts=counts,
             without_effect=self.pattern.flaws(),

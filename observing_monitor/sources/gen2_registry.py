@@ -19,6 +19,7 @@ from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import iso_utc, night_named
 from observing_monitor.readers import sqlite
 from observing_monitor.readers.fault_words import sqlite_words
+from observing_monitor.sources.gen2_exposures import WANTED as OF_EXPOSURES
 from observing_monitor.sources.gen2_raws import Arrays, from_arrays, from_rows
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Gen2Registry:
         self._columns: list[str] | None = None
         self._arrays: tuple[datetime.date | None, Arrays | None] = None, None
         self._rows: tuple[datetime.date | None, list[str], list[tuple[Any, ...]]] = None, [], []
+        self._exposures: tuple[datetime.date | None, list[str], list[tuple[Any, ...]]]
+        self._exposures = None, [], []
         self._n_asked = 0
         # the registry's state, and in it: day -> the first and last rowid of its raws
         self._spans: tuple[list[int], dict[str, tuple[int, int]]] = [], {}
@@ -90,7 +93,8 @@ class Gen2Registry:
         """Return a digest of a night's rows."""
         rows = self.arrays_of(night) or self.rows_of(night)
         # marshal's version 2 writes equal values as equal bytes, ten times as fast as repr
-        return hex_digest(marshal.dumps(tuple(rows), 2), n_bytes=16)
+        both: Any = tuple(rows), self.exposures_of(night)
+        return hex_digest(marshal.dumps(both, 2), n_bytes=16)
 
     def raws_of(self, night: datetime.date) -> DataFrame:
         """Return a night's raws, one row each.
@@ -105,7 +109,8 @@ class Gen2Registry:
 
     def forget(self) -> None:
         """Free the memory of the last night."""
-        self._arrays, self._rows = (None, None), (None, [], [])
+        self._arrays = None, None
+        self._rows = self._exposures = None, [], []
 
     def keys_of(self, exposures: Iterable[str]) -> set[tuple[str, int]]:
         """Return exposure and detector of exposures' raws.
@@ -152,7 +157,20 @@ class Gen2Registry:
             self._rows = night, list(selected), rows
         return self._rows[1:]
 
-    def _selection(self, night: datetime.date) -> tuple[dict[str, str], str, tuple[Any, ...]]:
+    def exposures_of(self, night: datetime.date) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return names and distinct values of a night's exposures.
+
+        An exposure of which detectors differ has several rows.
+        """
+        if self._exposures[0] != night:
+            selected, where, values = self._selection(night, ("seqNum", *OF_EXPOSURES))
+            sql = f"select distinct {', '.join(selected.values())} {where}"
+            self._exposures = night, list(selected), self._query(sql, values)
+        return self._exposures[1:]
+
+    def _selection(
+        self, night: datetime.date, wanted: Sequence[str] = WANTED
+    ) -> tuple[dict[str, str], str, tuple[Any, ...]]:
         """Return the parts of the query for a night's raws.
 
         These are the columns (name -> SQL), the rest of the SQL, and its values.
@@ -162,7 +180,7 @@ class Gen2Registry:
         have = self._raw_columns()
         number = [name for name in NUMBERS if name in have]
         selected = {"exposure": f"coalesce({', '.join(number)})" if len(number) > 1 else number[0]}
-        selected |= {name: name for name in have if name in WANTED}
+        selected |= {name: f'"{name}"' for name in have if name in wanted}
         return selected, f"from raw where ({condition}){where}", (*values, *rowids)
 
     def _night_condition(self, night: datetime.date) -> tuple[str, tuple[str, ...]]:
@@ -236,7 +254,11 @@ class Gen2Registry:
             if not there & set(NUMBERS):
                 words = "its table 'raw' has neither expId nor visit; raws can't be told apart"
                 raise SourceError(f"{self.path}: {words}")
-            self._columns = [name for name in (*NUMBERS, *WANTED, *DATES) if name in there]
+            self._columns = [
+                name
+                for name in dict.fromkeys((*NUMBERS, *WANTED, *DATES, *OF_EXPOSURES))
+                if name in there
+            ]
         return self._columns
 
     def _query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """Gen3 Butler repositories.
 
-The source reads which raws a registry has, and looks at their files. `butler.yaml` says where the
-registry's database (SQLite or PostgreSQL) and the datastores are.
+The source reads which exposures and raws a registry has, and looks at the raws' files.
+`butler.yaml` says where the registry's database (SQLite or PostgreSQL) and the datastores are.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.readers.listing import ABSENT, instants, whole_numbers
 from observing_monitor.readers.sql import Database
 from observing_monitor.sources.base import Telling
+from observing_monitor.sources.gen3_exposures import to_exposures
 from observing_monitor.sources.gen3_places import ExistingFolders, folder_times, stat_files
 from observing_monitor.sources.gen3_registry import Gen3Registry
 from observing_monitor.sources.shared.butler import FILE_GONE, join_texts
@@ -113,7 +114,7 @@ class Gen3Repository(Telling):
         return {"registry": state, "rows": known["rows"], "folders": folders}
 
     def read(self, night: datetime.date) -> Reading:
-        """Return the night's attempts, one per raw.
+        """Return the night's exposures, and its attempts, one per raw.
 
         The status is `success`, or `lost` if the file is gone.
         """
@@ -122,8 +123,9 @@ class Gen3Repository(Telling):
             self._attempts(raws.table) if raws.table.num_rows else frames.empty(columns.ATTEMPTS)
         )
         place = f"{self.place_of(self.settings)}, night {night}"
-        counts = {place: Counts(raws.table.num_rows)}
-        return Reading(attempts=attempts, notes=raws.notes, counts=counts)
+        counts = {place: Counts(raws.table.num_rows + raws.n_exposures)}
+        exposures = to_exposures(raws.exposures, raws.names)
+        return Reading(attempts=attempts, notes=raws.notes, counts=counts, exposures=exposures)
 
     def _attempts(self, table: pa.Table) -> DataFrame:
         """Return a table of raws with the columns `columns.ATTEMPTS`."""

@@ -54,7 +54,8 @@ class Instrument(NamedTuple):
     Attributes
     ----------
     exposures
-        id, obs_id, seq_num, and the end in nanoseconds of TAI.
+        id, obs_id, seq_num, and the end in nanoseconds of TAI. Further values are for
+        `gen3_exposures`.
     detectors
         id, full_name, raft, name_in_raft.
     """
@@ -141,13 +142,13 @@ def _of_exposures(exposure: AnyArray, rows: list[tuple[Any, ...]]) -> dict[str, 
     """Return obsid, seq_num and ended_at of exposures."""
     import pyarrow.compute as pc
 
-    ids, obsid, seq_num, ends = list(zip(*rows, strict=True)) or [()] * 4
+    ids, obsid, seq_num, ends = list(zip(*rows, strict=True))[:4] or [()] * 4
     at = pc.index_in(exposure, value_set=int_array(ids))
     bounded = [end if isinstance(end, int) and 0 < end < UNBOUNDED_NS else None for end in ends]
     return {
         "obsid": text_array(obsid).take(at),
         "seq_num": int_array(seq_num).take(at),
-        "ended_at": _instants_of_tai(int_array(bounded)).take(at),
+        "ended_at": instants_of_tai(int_array(bounded)).take(at),
     }
 
 
@@ -224,7 +225,7 @@ def in_order(tables: list[pa.Table]) -> pa.Table:
 # --- instants -----------------------------------------------------------------------------------
 
 
-def _instants_of_tai(ns: AnyArray) -> AnyArray:
+def instants_of_tai(ns: AnyArray) -> AnyArray:
     """Return nanoseconds of TAI since 1970 as instants in UTC."""
     import numpy as np
     import pyarrow as pa
@@ -247,7 +248,7 @@ def _ingest_instants(values: Sequence[Any]) -> AnyArray:
     import pyarrow as pa
 
     try:
-        return _instants_of_tai(pa.array(values, pa.int64()))
+        return instants_of_tai(pa.array(values, pa.int64()))
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         texts = [
             value.isoformat(" ") if isinstance(value, datetime.datetime) else value

@@ -11,7 +11,7 @@ range in PostgreSQL.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import SourceError, UsageError
@@ -19,6 +19,7 @@ from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.nights import night_named
 from observing_monitor.readers import sqlite
 from observing_monitor.sources.gen3_butler import read_repository
+from observing_monitor.sources.gen3_exposures import exposure_sql
 from observing_monitor.sources.gen3_raws import (
     Instrument,
     RawColumns,
@@ -71,6 +72,8 @@ class Layout:
         The table with exposure and detector of each dataset.
     run_key, collection_key
         The columns that identify collections: by number, or by name in older registries.
+    of_exposure
+        Name -> SQL of what is selected of each exposure; see `gen3_exposures.exposure_sql`.
     """
 
     instruments: tuple[str, ...]
@@ -78,6 +81,7 @@ class Layout:
     tags: str
     run_key: str
     collection_key: str
+    of_exposure: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,22 @@ class Raws:
         As `gen3_raws.raw_table` makes it, in order of ingest. Without columns if there are none.
     notes
         Sentences about what is odd.
+    exposures
+        Each instrument with the rows of the night's exposures.
+    names
+        The names of their values.
     """
 
     numbers: list[str | None]
     table: pa.Table
     notes: list[str]
+    exposures: list[tuple[str, list[tuple[Any, ...]]]] = field(default_factory=list)
+    names: tuple[str, ...] = ()
+
+    @property
+    def n_exposures(self) -> int:
+        """The number of exposures of all instruments."""
+        return sum(len(rows) for _, rows in self.exposures)
 
 
 class Gen3Registry:
@@ -188,6 +203,7 @@ class Gen3Registry:
         roots = [root for root, _ in self.repository.datastores]
         numbers: list[str | None] = []
         tables: list[pa.Table] = []
+        found: list[tuple[str, list[tuple[Any, ...]]]] = []
         with self.connect() as registry:
             layout = self.layout(registry)
             if layout.dataset_type is None:
@@ -198,10 +214,12 @@ class Gen3Registry:
                 columns = self._raw_columns(registry, layout, values)
                 exposures = self._exposures(registry, values)
                 numbers += numbers_of(columns, exposures)
+                found.append((instrument, exposures))
                 if columns.exposure:
                     known = Instrument(exposures, self._detectors(registry, values))
                     tables.append(raw_table(columns, known, roots))
-        return Raws(numbers, in_order(tables) if tables else pa.table({}), [])
+        table = in_order(tables) if tables else pa.table({})
+        return Raws(numbers, table, [], found, tuple(layout.of_exposure))
 
     # --- queries --------------------------------------------------------------------------------
 
@@ -243,8 +261,29 @@ class Gen3Registry:
             dataset_type, tags = found[0] if found else (None, "")
             key = "name" if managers["collections"].startswith("NameKey") else "id"
             chosen = (self.instrument,) if self.instrument else tuple(instruments)
-            self._layout = Layout(chosen, dataset_type, tags, f"run_{key}", f"collection_{key}")
+            of_exposure = self._of_exposure(registry)
+            self._layout = Layout(
+                chosen, dataset_type, tags, f"run_{key}", f"collection_{key}", of_exposure
+            )
         return self._layout
+
+    def _of_exposure(self, registry: Plain) -> dict[str, str]:
+        """Return what is selected of each exposure, by the columns that there are."""
+        existing = self._columns_of(registry, "exposure")
+        of_filters = self._columns_of(registry, "physical_filter")
+        has_band = "physical_filter" in existing and {"instrument", "name", "band"} <= of_filters
+        return exposure_sql(existing, has_band, registry.dialect, registry.quote)
+
+    def _columns_of(self, registry: Plain, table: str) -> set[str]:
+        """Return the columns of a table that the user may read."""
+        sql, values = "select name from pragma_table_info(:table)", {"table": table}
+        if registry.dialect == "postgresql":
+            schema = "any(current_schemas(false))"
+            if self.repository.namespace:
+                schema, values["schema"] = ":schema", self.repository.namespace
+            sql = f"""select column_name from information_schema.columns
+                where table_schema = {schema} and table_name = :table"""
+        return {str(name) for (name,) in registry.ask(sql, values)}
 
     def values(self, layout: Layout, night: datetime.date, instrument: str) -> dict[str, Any]:
         """Return the parameters of the query that `sql` returns."""
@@ -301,11 +340,20 @@ class Gen3Registry:
 
     def _exposures(self, registry: Plain, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return an instrument's exposures of a night."""
-        (exposure,) = self._named(registry, "exposure")
-        end = "upper(timespan)" if registry.dialect == "postgresql" else "timespan_end"
-        where = "instrument = :instrument and day_obs = :day"
-        sql = f"select id, obs_id, seq_num, {end} from {exposure} where {where}"
-        return registry.ask(sql, values)
+        sql = self.exposures_sql(registry)
+        return registry.ask(sql, {name: values[name] for name in ("instrument", "day")})
+
+    def exposures_sql(self, registry: Plain) -> str:
+        """Return the query for an instrument's exposures of a night."""
+        exposure, filters = self._named(registry, "exposure", "physical_filter")
+        selected = self.layout(registry).of_exposure
+        band = (
+            f"left join {filters} p on p.instrument = e.instrument and p.name = e.physical_filter"
+        )
+        return f"""
+            select {", ".join(selected.values())}
+            from {exposure} e {band if "band" in selected else ""}
+            where e.instrument = :instrument and e.day_obs = :day"""
 
     def _detectors(self, registry: Plain, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Return an instrument's detectors."""

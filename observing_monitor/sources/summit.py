@@ -40,6 +40,7 @@ from observing_monitor.sources.expected_findings import findings
 from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, text_metrics
 from observing_monitor.sources.expected_settings import ExpectedSettings
 from observing_monitor.sources.shared.to_tables import in_doubt
+from observing_monitor.sources.summit_exposures import Readout, to_exposures
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -64,14 +65,6 @@ class ObjectState(NamedTuple):
     bucket: str
     size: Any
     exists: bool
-
-
-class Readout(NamedTuple):
-    """The end of an exposure, from a message."""
-
-    ended_at: datetime.datetime
-    exposure_s: float | None
-    facts: dict[str, str]  # additionalKeys and additionalValues
 
 
 class SummitMessages(Telling):
@@ -156,7 +149,7 @@ class SummitMessages(Telling):
             raise SourceError(f"{self.tree.root}: {words}")
 
     def read(self, night: datetime.date) -> Reading:
-        """Return the night's objects and exposures.
+        """Return the night's objects, and the exposures that were read out.
 
         The day in their names counts, however late the message came.
         """
@@ -189,6 +182,7 @@ class SummitMessages(Telling):
         files = _files(objects, ended_at)
         return Reading(
             files=files,
+            exposures=to_exposures(readouts),
             metrics=text_metrics(rows),
             notes=notes,
             counts=counts,

@@ -24,7 +24,7 @@ N_READ = {
     # 7 files, and 7 lines in each of two logs
     "files": [21],
     "gen2": [6, 11],
-    "gen3": [18],
+    "gen3": [20],
     "dbb": [5],
     "lasair": [9],
     "lasair, a table": [3],
@@ -38,6 +38,7 @@ N_READ = {
     "table, CSV": [8],
     "table, JSON": [4],
     "table, JSON lines": [4],
+    "table, exposures": [4],
 }
 
 

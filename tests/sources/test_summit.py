@@ -174,3 +174,40 @@ def test_settings_to_pages(tmp_path):
     assert (night["n_files"], night["n_readouts"], night["n_readouts_missing"]) == (2, 4, 2)
     assert night["transfer_delay_max_s"] == pytest.approx(7)
     assert "missing: 2–3" in (tmp_path / "site/cam/2025-04-23.html").read_text()
+
+
+def test_exposures(shared_data, tmp_path):
+    """A real end of readout is an exposure, with its facts and times."""
+    folder = tmp_path / "20250502"
+    folder.mkdir()
+    real = json.loads((shared_data / "summit" / "endReadout.json").read_text())
+    (folder / "a.json").write_text(json.dumps(real))
+    (made,) = read(tmp_path, datetime.date(2025, 5, 2)).exposures.itertuples(index=False)
+    assert (made.obsid, made.seq_num) == (real["imageName"], 10)
+    assert (made.observation_type, made.observation_type_original) == ("bias", "BIAS")
+    assert (made.program, made.observation_reason) == ("BLOCK-T454", "BLOCK-T454")
+    assert made.group == "2025-05-02T13:29:16.756" and made.exposure_time_s == 0
+    at = datetime.datetime.fromtimestamp(real["timestampEndOfReadout"] - 37, UTC)
+    assert abs(made.ended_at - at) < datetime.timedelta(milliseconds=1)
+    assert made.started_at == made.ended_at
+
+
+def test_exposures_with_few_facts(tmp_path):
+    """An exposure without additional keys or time has what is known."""
+    folder, at = tmp_path / "20250423", datetime.datetime(2025, 4, 24, 3, tzinfo=UTC)
+    folder.mkdir()
+    more = {"additionalKeys": "imageType:object", "additionalValues": "ACQ:M 31"}
+    messages = [readout(2, at, requestedExposureTime=30.0, **more)]
+    messages.append(readout(1, at, requestedExposureTime=1e300))
+    (folder / "a.json").write_text(json.dumps(messages))
+    first, second = read(tmp_path, datetime.date(2025, 4, 23)).exposures.itertuples(index=False)
+    assert first.started_at == at - datetime.timedelta(seconds=30) and first.ended_at == at
+    assert (first.observation_type, first.target, first.seq_num) == ("acquisition", "M 31", 2)
+    assert second.ended_at == at and pd.isna(second.started_at)
+    assert pd.isna(second.observation_type)
+
+
+def test_no_exposures(tmp_path):
+    """A night without an end of readout has no exposures."""
+    (tmp_path / "20250423").mkdir()
+    assert read(tmp_path, datetime.date(2025, 4, 23)).exposures.empty

@@ -42,8 +42,11 @@ create table diskfile (id serial primary key, file_id int references file, filen
 create index on diskfile (filename);
 create index on diskfile (entrytime);
 create table header (id serial primary key, diskfile_id int references diskfile, program_id
-    text, data_label text, telescope text, instrument text, ut_datetime timestamp,
-    observation_type text, exposure_time numeric(8, 4), qa_state text);
+    text, observation_id text, data_label text, telescope text, instrument text, ut_datetime
+    timestamp, observation_type text, observation_class text, object text, ra numeric(16, 12), dec
+    numeric(16, 12), azimuth numeric(16, 12), elevation numeric(16, 12), cass_rotator_pa
+    numeric(16, 12), airmass numeric(10, 8), filter_name text, exposure_time numeric(8, 4),
+    disperser text, qa_state text, release date);
 """
 
 TRACEBACK = """Traceback (most recent call last):
@@ -88,10 +91,10 @@ def put(do, table, **values):
     do(f"insert into {table} ({names}) values ({cells})")
 
 
-def put_file(do, number, name, entered, *, came=None, label=None, **more):
+def put_file(do, number, name, entered, *, came=None, label=None, facts=None, **more):
     """Insert a file into `file`, `diskfile` and `header`.
 
-    Only files with a data label have a `header`.
+    Only files with a data label have a `header`, with these facts.
     """
     put(do, "file", id=number, name=plain_name(name))
     row = {
@@ -111,7 +114,7 @@ def put_file(do, number, name, entered, *, came=None, label=None, **more):
     put(do, "diskfile", **{**row, **more})
     if label:
         header = {"diskfile_id": number, "data_label": label, "exposure_time": "30.0000"}
-        put(do, "header", **header, ut_datetime="2016-03-19 05:00:00")
+        put(do, "header", **{**header, "ut_datetime": "2016-03-19 05:00:00", **(facts or {})})
 
 
 def put_entries(do, queue, *rows, **common):

@@ -25,6 +25,7 @@ class Raw:
     night: datetime.date
     detector: int = 0
     instrument: str = "LATISS"
+    facts: tuple = ()  # of its exposure: (column, value)
 
     @property
     def exposure(self):
@@ -148,7 +149,7 @@ def _dimension_records(raw):
         "timespan": _timespan(raw),
         "exposure_time": 30.0,
     }
-    yield "exposure", of | exposure
+    yield "exposure", of | exposure | dict(raw.facts)
 
 
 def _timespan(raw):

@@ -1,5 +1,6 @@
 """Records of a night's pages, as templates get them."""
 
+from observed_samples import observed
 from page_samples import at, chart, frame, headlines, sources, summary
 
 from observing_monitor.model import columns, finding
@@ -192,6 +193,7 @@ def exposures_page(text="AT_O_20200212_000022", **changed):
         "night_page": contexts.Link("2020-02-12", "2020-02-12.html"),
         "exposed": exposed(text),
         "n_exposed": 2001,
+        "log": "",
         "parts": [
             contexts.Link("1 to 2,000", "2020-02-12.exposures.html"),
             contexts.Link("2,001 to 2,001", ""),
@@ -235,7 +237,7 @@ def night_page(text="AT_O_20200212_000022.fits", has_ingest=True, **changed):
         "sources": sources(text),
         "data": [contexts.Link(name, name) for name in ("2020-02-12.json", "2020-02-12.csv")],
     }
-    parts = _findings(text) | _files(text, has_ingest) | _images(text)
+    parts = _findings(text) | _files(text, has_ingest) | _images(text) | observed(text)
     return contexts.NightPage(**values | parts | changed)
 
 
@@ -274,6 +276,9 @@ def _files(text, has_ingest):
         "n_attention_groups": 3,
         "exposed": exposed(text, has_ingest=has_ingest),
         "n_exposed": 130,
+        "log": "",
+        "is_newest_first": False,
+        "unlogged": EMPTY,
         "exposures": "2020-02-12.exposures.html",
         "files_js": "2020-02-12.files.js",
     }

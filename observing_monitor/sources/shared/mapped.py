@@ -23,17 +23,29 @@ if TYPE_CHECKING:
     from observing_monitor.readers.textfiles import Rows
 
 
-FEEDS = {"files": columns.FILES, "ingests": columns.ATTEMPTS, "metrics": columns.METRICS}
+FEEDS = {
+    "files": columns.FILES,
+    "ingests": columns.ATTEMPTS,
+    "metrics": columns.METRICS,
+    "exposures": columns.EXPOSURES,
+}
 # the column that gives a row's night, if no column has the night itself
-OWN_INSTANT = {"files": "created_at", "ingests": "attempted_at", "metrics": "sampled_at"}
+OWN_INSTANT = {
+    "files": "created_at",
+    "ingests": "attempted_at",
+    "metrics": "sampled_at",
+    "exposures": "started_at",
+}
+# our columns that name an exposure; the first that the settings map counts
+EXPOSURE_NAMES = ("exposure", "obsid", "seq_num")
 
 
 @dataclass(kw_only=True)
 class Mapped(completeness.CountSettings):
     """Settings that say what another system's columns mean."""
 
-    feeds: Literal["files", "ingests", "metrics"] = setting(
-        "metrics", "Table that the rows fill: `files`, `ingests` or `metrics`."
+    feeds: Literal["files", "ingests", "metrics", "exposures"] = setting(
+        "metrics", "Table that the rows fill: `files`, `ingests`, `metrics` or `exposures`."
     )
     columns: dict[str, str] = setting(
         {}, "Our column = its column.", example={"sampled_at": "time"}
@@ -74,6 +86,17 @@ class Mapped(completeness.CountSettings):
         example={"OK": "success"},
     )
     stages: list[str] = setting(["ingest"], "Stages of its attempts, in order.")
+    types: dict[str, str] = setting(
+        {},
+        "Its word for the type of an exposure = ours: bias, dark, flat, arc, science, "
+        "acquisition, focus, test or other.",
+        example={"skyflat": "flat"},
+    )
+    measures: dict[str, str] = setting(
+        {},
+        "Metric = its column, for numbers of each exposure.",
+        example={"seeing": "FWHM"},
+    )
     headlines: list[str] = setting(
         [],
         "Metrics to show in the table of nights.",
@@ -90,8 +113,8 @@ class MappedSource(Telling):
 
     @staticmethod
     def tells_of_files(settings: Mapped) -> bool:
-        """Return False if the rows are metrics."""
-        return settings.feeds != "metrics"
+        """Return True if the rows are files or attempts."""
+        return settings.feeds in ("files", "ingests")
 
     @staticmethod
     def stages_of(settings: Mapped) -> tuple[str, ...]:
@@ -136,6 +159,10 @@ def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night:
     for word in settings.statuses.values():
         if word not in columns.STATUSES:
             raise UsageError(f"{word!r} is no status; {_nearest(word, columns.STATUSES)}")
+    for word in settings.types.values():
+        if word not in columns.OBSERVATION_TYPES:
+            near = _nearest(word, columns.OBSERVATION_TYPES)
+            raise UsageError(f"types: {word!r} is no type of exposures; {near}")
     _check_required(settings, {*settings.columns, *settings.constants})
     own = OWN_INSTANT[feeds]
     if not picks_night and not settings.night_column and own not in settings.columns:
@@ -151,6 +178,15 @@ def _check_required(settings: Mapped, has: set[str]) -> None:
     if feeds == "metrics" and not settings.values and not {"name", "value"} <= has:
         remedy = "set values to metric = column, or columns.name and columns.value"
         raise UsageError(f"nothing tells the metrics; {remedy}")
+    if feeds == "exposures":
+        if settings.values:
+            raise UsageError("values is for metrics; numbers of exposures belong into measures")
+        if not has & set(EXPOSURE_NAMES):
+            remedy = "set columns.exposure, columns.obsid or columns.seq_num"
+            raise UsageError(f"nothing names the exposures; {remedy}")
+        return
+    if settings.measures:
+        raise UsageError('measures needs feeds = "exposures"; for other metrics, set values')
     if feeds != "metrics" and not has & {"file_id", "path", "name", "names"}:
         raise UsageError("nothing names the files; set columns.path or columns.name")
     if feeds == "ingests" and "status" not in has:
@@ -166,7 +202,8 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def wanted(settings: Mapped) -> list[str]:
     """Return the other system's columns in the settings."""
     night = [settings.night_column] if settings.night_column else []
-    return list(dict.fromkeys([*night, *settings.columns.values(), *settings.values.values()]))
+    theirs = (settings.columns, settings.values, settings.measures)
+    return list(dict.fromkeys([*night, *(name for ours in theirs for name in ours.values())]))
 
 
 def require(rows: Rows, names_wanted: list[str]) -> None:

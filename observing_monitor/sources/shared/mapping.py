@@ -9,7 +9,7 @@ from observing_monitor.model.wording import is_nothing
 from observing_monitor.readers.night_paths import read_night
 from observing_monitor.readers.textfiles import at
 from observing_monitor.sources.shared.cells import to_instants
-from observing_monitor.sources.shared.mapped import OWN_INSTANT
+from observing_monitor.sources.shared.mapped import EXPOSURE_NAMES, OWN_INSTANT
 
 if TYPE_CHECKING:
     import datetime
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from observing_monitor.sources.shared.mapped import Mapped
 
 
-# our columns that name the file or metric of a row; the first that the settings map counts
+# our columns that name a row's file, metric or exposure; the first that the settings map counts
 NAMED_BY = {
     "files": ("file_id", "path", "name"),
     "ingests": ("path", "names"),
     "metrics": ("name",),
+    "exposures": EXPOSURE_NAMES,
 }
 
 
@@ -63,7 +64,7 @@ def by_night(
 
 
 def _count_nameless(rows: Rows, settings: Mapped, nights: Sequence[datetime.date | None]) -> None:
-    """Count rows that name no file or metric."""
+    """Count rows that name no file, metric or exposure."""
     wanted = NAMED_BY[settings.feeds]
     name = next((name for name in wanted if name in settings.columns), "")
     if not name or any(other in settings.constants for other in wanted):

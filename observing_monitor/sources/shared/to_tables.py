@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import columns, frames, names
+from observing_monitor.model.observation_types import normalised
 from observing_monitor.model.reading import Reading
 from observing_monitor.sources.shared.cells import (
     Notes,
@@ -15,6 +16,7 @@ from observing_monitor.sources.shared.cells import (
     to_numbers,
     to_text,
 )
+from observing_monitor.sources.shared.mapped import EXPOSURE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 
 
 INT64_END = 2**63
-# words for False
+# words for False and True
 NO_WORDS = ("", "0", "0.0", "f", "false", "n", "no")
+YES_WORDS = ("1", "1.0", "t", "true", "y", "yes")
 
 
 def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
@@ -45,6 +48,8 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
     """
     import pandas as pd
 
+    if settings.feeds == "exposures":
+        return _exposures_reading(night_rows, settings)
     make, described = {
         "files": (_files, columns.FILES),
         "ingests": (_attempts, columns.ATTEMPTS),
@@ -61,6 +66,42 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
     reading = Reading(notes=notes)
     setattr(reading, table, frames.frame(described, made))
     return reading
+
+
+def _exposures_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
+    """Return the Reading of rows that are exposures, with their numbers.
+
+    Of several rows of an exposure, such as one per detector, the last counts.
+    """
+    import pandas as pd
+
+    exposures, metrics, notes = [frames.empty(columns.EXPOSURES)], [], list[str]()
+    for rows in night_rows:
+        notes += rows.notes
+        if rows.rows:
+            say = Notes(rows.place, rows.word, rows.numbers, notes)
+            table = _frame(rows)
+            made = _exposures(table, settings, say)
+            exposures.append(made)
+            metrics.append(_measures(table.loc[made.index], made, settings, say))
+    own_name = next(name for name in EXPOSURE_NAMES if name in _named(settings))
+    joined = pd.concat(exposures[1:] or exposures, ignore_index=True)
+    last = joined.drop_duplicates([own_name, "instrument"], keep="last", ignore_index=True)
+    return Reading(
+        exposures=last, metrics=_joined(metrics) if settings.measures else None, notes=notes
+    )
+
+
+def _named(settings: Mapped) -> set[str]:
+    """Return our columns that the settings fill."""
+    return {*settings.columns, *settings.constants}
+
+
+def _joined(metrics: list[DataFrame]) -> DataFrame:
+    import pandas as pd
+
+    joined = pd.concat(metrics, ignore_index=True) if metrics else pd.DataFrame()
+    return frames.frame(columns.METRICS, joined)
 
 
 def in_doubt(counts: Mapping[str, Counts]) -> list[str]:
@@ -112,6 +153,10 @@ def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) 
         return instants
     if column.kind == "bool":
         return ~to_text(values).fillna("true").str.lower().isin(NO_WORDS)
+    if column.kind == "flag":
+        words = to_text(values).str.strip().str.lower()
+        flags = words.isin(YES_WORDS).astype("boolean")
+        return flags.where(words.isin(YES_WORDS) | (words.isin(NO_WORDS) & (words != "")))
     if column.kind == "text":
         return to_text(values).where(~is_blank(values))
     made, odd = to_numbers(values)
@@ -174,3 +219,62 @@ def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     unit = joined["name"].map(settings.units).astype("str")
     joined["unit"] = unit.fillna(joined["unit"]) if "unit" in joined else unit
     return frames.frame(columns.METRICS, joined[joined["name"].notna()])
+
+
+def _exposures(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
+    """Return rows as exposures, without those that name none.
+
+    The index is the rows'.
+    """
+    made = _mapped(table, settings, say, columns.EXPOSURES)
+    for name in made.columns:
+        if made[name].dtype == "str":
+            made[name] = _without_bars(made[name])
+    if "observation_type" in made:
+        original = made["observation_type"]
+        made["observation_type"] = normalised(original, settings.types)
+        if "observation_type_original" not in made:
+            made["observation_type_original"] = original
+    own_name = next(name for name in EXPOSURE_NAMES if name in made)
+    is_nameless = made[own_name].isna()
+    say.add(is_nameless, "names no exposure; left out")
+    exposures = frames.frame(columns.EXPOSURES, made[~is_nameless])
+    return exposures.drop_duplicates([own_name, "instrument"], keep="last")
+
+
+def _without_bars(texts: Series[str]) -> Series[str]:
+    """Return texts without the | that ends each part of a DESI list."""
+    has_bar = texts.str.endswith("|", na=False)
+    if not has_bar.any():
+        return texts
+    cut = texts[has_bar].str.rstrip("| ").str.replace("|", "; ", regex=False)
+    return texts.mask(has_bar, cut.where(cut != ""))
+
+
+def _measures(table: DataFrame, exposures: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
+    """Return the numbers of exposures, as metrics at the start of each.
+
+    An exposure without a number has no row. One that only its obsid or number names has it by
+    that.
+    """
+    import pandas as pd
+
+    named = exposures["exposure"].fillna(exposures["obsid"])
+    named = named.fillna(exposures["seq_num"].astype("str"))
+
+    parts = []
+    for name, theirs in settings.measures.items():
+        cells = table[theirs]
+        is_count = pd.Series(name in settings.counts, index=cells.index)
+        value, text = to_metric(cells, is_count, say, name)
+        made = exposures[["exposure"]].assign(
+            exposure=named,
+            name=name,
+            value=value,
+            text=text,
+            unit=settings.units.get(name),
+            sampled_at=exposures["started_at"],
+        )
+        parts.append(made[~is_absent(cells)])
+    joined = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return frames.frame(columns.METRICS, joined)
