@@ -19,6 +19,7 @@ from observing_monitor.judging.keys import (
     neighbours_key,
     shown_key,
 )
+from observing_monitor.judging.night_use import night_use, use_changes_at
 from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.judging.stopped import stopped_findings
 from observing_monitor.judging.usual_flows import is_kept
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from observing_monitor.sources.registry import SourceClass
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.tables.cross_night import CrossNightFiles
+    from observing_monitor.tables.night_use import NightUse
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -96,11 +98,13 @@ def judge_night(
     row["quiet"] = quiet.as_kept(stopped)
     # the sources' own checks use their own dates
     from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
-    night = _night(job, own, judged, shared, stopped)
+    use = night_use(job, own)
+    row["is_observed"] = use is not None and use.known_until is not None
+    night = _night(job, own, judged, shared, stopped, use)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
-        night = _night(job, own, judged, shared, stopped)
+        night = _night(job, own, judged, shared, stopped, use)
     found = _acknowledged(checks.findings(night, from_sources), job.issues)
     status, info = _sum_up(job, own, found)
     headlines, row["units"], row["aggregates"] = headline_values(
@@ -116,7 +120,7 @@ def judge_night(
     }
     row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
-    row["next_change_at"] = iso_utc(_next_change(job, judged, status))
+    row["next_change_at"] = iso_utc(_next_change(job, judged, status, use))
     row["worse"] = dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
@@ -134,13 +138,16 @@ def _classified(job: NightWork, tables: Tables) -> DataFrame:
     return classify.classify(tables.files, tables.ingests, limits, job.now, has_answered)
 
 
-def _next_change(job: NightWork, judged: DataFrame, status: str) -> datetime.datetime | None:
-    """Return when time alone will change a class or the status."""
+def _next_change(
+    job: NightWork, judged: DataFrame, status: str, use: NightUse | None
+) -> datetime.datetime | None:
+    """Return when time alone will change anything that is judged."""
     from observing_monitor.tables import classify
 
     if status == NONE:
         return job.stream.rule.bounds(job.night)[1]
-    return classify.next_change(judged, bool(job.row.get("is_told")))
+    changes = (classify.next_change(judged, bool(job.row.get("is_told"))), use_changes_at(job, use))
+    return min((at for at in changes if at is not None), default=None)
 
 
 def _note_rhythm(job: NightWork, row: IndexRow, judged: DataFrame, tables: Tables) -> None:
@@ -183,12 +190,13 @@ def _night(
     judged: DataFrame,
     shared: Sequence[CrossNightFiles],
     stopped: Sequence[Stopped],
+    use: NightUse | None,
 ) -> checks.Night:
     """Return the facts that checks use."""
     from observing_monitor.tables import classify, merge, reasons
     from observing_monitor.tables.summary import summarise
 
-    stream, row, summary = job.stream, job.row, summarise(judged)
+    stream, row, summary = job.stream, job.row, summarise(judged, use)
     present = {columns.HISTORY, *(described.name for described in stream.sources)}
     of_files, of_stage = file_sources(stream)
     first_errors = classify.first_errors(judged)

@@ -244,6 +244,50 @@ LOST = Column("lost", "int", "Ingested, but its link or file in the repository i
 # the meaning of `ingested` in a stream without later stages
 ARRIVED = Column("arrived", "int", "Arrived here; no later stage is known", "Arrived")
 
+# How a night was used, by tables/night_use.py; docs/use_of_the_night.md has the definitions.
+USE = (
+    Column(
+        "n_exposures_science", "int", "Exposures of the sky for a program, if known", "Science exp."
+    ),
+    Column(
+        "open_shutter_s",
+        "float",
+        "Exposure times of all exposures but bias and dark, added up",
+        "Open shutter",
+    ),
+    Column(
+        "science_s",
+        "float",
+        "Time of science exposures between the twilights; simultaneous ones count once",
+        "Science",
+    ),
+    Column(
+        "night_s",
+        "float",
+        "Time between the twilights; in a night that is not over, up to the last data",
+        "Dark time",
+    ),
+    Column(
+        "gaps_s",
+        "float",
+        "Gaps between the twilights, added up: times without an exposure, longer than `gap_min_s`",
+        "Gaps, sum",
+    ),
+    Column("n_gaps", "int", "Number of gaps between the twilights", "Gaps"),
+    Column(
+        "started_late_s",
+        "float",
+        "Time from evening twilight to the first science exposure",
+        "Late start",
+    ),
+    Column(
+        "ended_early_s",
+        "float",
+        "Time from the last science exposure to morning twilight",
+        "Early end",
+    ),
+)
+
 # A row is a night, on the index pages and in nights.json.
 NIGHTS = (
     Column(
@@ -309,6 +353,7 @@ NIGHTS = (
             ("max", "Maximum", "worst"),
         )
     ),
+    *USE,
 )
 
 # status of a night that has just begun
@@ -367,6 +412,11 @@ EXPOSURE_FILES = (
         "Files of the exposure by class; each file is in one class",
         "Classes",
     ),
+)
+# the observing log, besides columns of EXPOSURES
+LOG = (
+    Column("gap_before_s", "float", "Time since the exposure before ended", "Gap before"),
+    Column("n_files", "int", "Files of the exposure", "Files"),
 )
 DELAYS = (
     Column("median", "float", "Half of the files took at most this long", "median"),

@@ -55,18 +55,24 @@ DARK_DEG = 12.0
 
 
 def dark_spans(
-    starts_at: datetime.datetime, ends_at: datetime.datetime, position: Position
+    starts_at: datetime.datetime,
+    ends_at: datetime.datetime,
+    position: Position,
+    depth_deg: float = DARK_DEG,
 ) -> list[tuple[datetime.datetime, datetime.datetime]]:
-    """Return when it is dark between two instants."""
+    """Return when it is dark between two instants.
+
+    It is dark while the Sun is `depth_deg` or more below the horizon.
+    """
     import ephem
 
     observer = _observer(position)
-    crossings = _crossings(observer, ephem.Sun(), -DARK_DEG, starts_at, ends_at, use_center=True)
+    crossings = _crossings(observer, ephem.Sun(), -depth_deg, starts_at, ends_at, use_center=True)
     spans = itertools.pairwise([starts_at, *crossings, ends_at])
     return [
         (a, b)
         for a, b in spans
-        if a < b and _height_deg(observer, ephem.Sun(), a + (b - a) / 2) <= -DARK_DEG
+        if a < b and _height_deg(observer, ephem.Sun(), a + (b - a) / 2) <= -depth_deg
     ]
 
 

@@ -48,6 +48,11 @@ def address(kind: str, words: str, taken: set[str]) -> str:
     return made
 
 
+def exposure_anchor(exposure: str) -> str:
+    """Return the anchor of an exposure's row on the page of its night."""
+    return "exposure-" + re.sub(r"[^A-Za-z0-9._-]+", "-", exposure)
+
+
 def visible(value: T) -> T | str:
     """Return a text with its invisible characters shown.
 

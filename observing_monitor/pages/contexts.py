@@ -274,6 +274,9 @@ class NightPage(OfNight):
     exposed: Table  # the newest exposures
     n_exposed: int
     exposures: str  # page that has all exposures; "" if this one has
+    log: str  # heading of an observing log; "" if exposures are known from files alone
+    is_newest_first: bool  # the log
+    unlogged: Table  # files of no exposure in the log
     has_files: bool  # True if a source of the stream reports files
     is_unread: bool  # True if a source of the stream could not be read
     stages: Table  # empty if there is only one stage
@@ -297,7 +300,8 @@ class ExposuresPage(OfNight):
     """`YYYY-MM-DD.exposures.html` and further parts: all exposures."""
 
     night_page: Link
-    exposed: Table  # of this part, in order of creation
+    exposed: Table  # of this part, in order of time
+    log: str  # heading of an observing log; "" if exposures are known from files alone
     n_exposed: int  # of all parts
     parts: list[Link]  # all parts if there are several; this one without an address
 

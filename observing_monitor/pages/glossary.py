@@ -73,6 +73,7 @@ _GLOSSARY = (
     ("delay", "Delays", "", columns.DELAYS),
     ("file", "Files", "", columns.FILE_LIST),
     ("exposure", "Exposures", "", columns.EXPOSURE_FILES),
+    ("observed", "Observing log", "", (*columns.EXPOSURES, *columns.LOG)),
     ("stage", "Stages", "The last attempt on a file counts.", columns.STAGES),
     ("queue", "Queues", "", columns.QUEUES),
     ("attempt", "Outcomes of an attempt", "", _OUTCOMES),

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.pages import render
 from observing_monitor.pages.night_content import night_content, night_json
-from observing_monitor.pages.night_files import base_path, remove_other_files, usual_endings
+from observing_monitor.pages.night_files import (
+    base_path,
+    endings_of,
+    remove_other_files,
+    usual_endings,
+)
 from observing_monitor.pages.night_images import remove_stale_images, write_images
 from observing_monitor.pages.night_page import NightPages, pruned_page
 from observing_monitor.settings.traits import reports_files
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from observing_monitor.pages.night_job import JudgedNight, NightJob
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.storage.output import Output
+    from observing_monitor.tables.observing_log import ObservingLog
 
 
 MANY_FILES = 20_000  # the files of such a night are made in parallel
@@ -41,6 +47,8 @@ def write_night(night: JudgedNight, key: str) -> None:
     with output.at_once(len(night.judged) > MANY_FILES) as begin:
         if reports_files(job.stream):
             _begin_lists(begin, night, content.stage_names)
+        if content.log is not None:
+            begin(_write_log, output, f"{base}{layout.LOG_CSV}", content.log)
         begin(_write_json, night, content, images)
         parts = pages.parts()
         for number, part in enumerate(parts, 1):
@@ -54,6 +62,7 @@ def write_night(night: JudgedNight, key: str) -> None:
         plan.sweep(job.stream, output, job.night)
     night.row["images"] = [os.path.basename(image.href) for image in images]
     night.row["n_exposure_pages"] = len(parts)
+    night.row["has_log"] = content.log is not None
     _remove_leftovers(job, night.row)
 
 
@@ -89,6 +98,14 @@ def _write_script(output: Output, path: str, listed: DataFrame, stages: Sequence
     output.write_changed(path, render_files_js(output.redaction.frame(listed), stages))
 
 
+def _write_log(output: Output, path: str, log: ObservingLog) -> None:
+    """Write the observing log as CSV."""
+    from observing_monitor.tables.observing_log import with_measures
+    from observing_monitor.tables.to_csv import to_csv
+
+    output.write_parts(path, to_csv(with_measures(log)))
+
+
 def _write_json(night: JudgedNight, content: NightContent, images: Sequence[Image]) -> None:
     path = f"{base_path(night.job)}{layout.DATA}"
     night.job.site.output.write_changed(path, night_json(night, content, images))
@@ -100,7 +117,8 @@ def _remove_leftovers(job: NightJob, row: IndexRow) -> None:
     remove_stale_images(job, row["images"])
     for path in reversed(layout.exposure_pages(output, base, row["n_exposure_pages"] + 1)):
         output.remove(path)
-    for ending in set(layout.PAGE_ENDINGS) - set(usual_endings(job.stream)):
+    endings = {layout.LOG_CSV, *layout.PAGE_ENDINGS}
+    for ending in endings - set(endings_of(row, usual_endings(job.stream))):
         output.remove(f"{base}{ending}")
 
 

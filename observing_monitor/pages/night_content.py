@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from observing_monitor.settings.stream import Stream
     from observing_monitor.tables.attention import Attention
     from observing_monitor.tables.latest import LatestImage, LatestValue
+    from observing_monitor.tables.observing_log import ObservingLog
     from observing_monitor.tables.stages import SourceQueue, Stage
 
 
@@ -42,7 +43,8 @@ class NightContent:
     attention: list[Attention]
     latest: list[LatestValue]
     queues: list[SourceQueue]
-    exposures: DataFrame
+    exposures: DataFrame  # files by exposure; with a log, those of no exposure in it
+    log: ObservingLog | None  # None if no source reported exposures
     images: list[LatestImage]
 
 
@@ -55,13 +57,19 @@ def night_content(night: JudgedNight) -> NightContent:
 
     tables, judged, stream = night.tables, night.judged, night.job.stream
     names = _stage_names(stream, tables)
+    log = None
+    if len(tables.exposures):
+        from observing_monitor.tables.observing_log import observing_log
+
+        log = observing_log(tables.exposures, judged, tables.metrics)
     return NightContent(
         stage_names=names,
         stages=stage_rows(judged, tables.ingests, names) if len(names) > 1 else [],
         attention=attention_rows(judged),
         latest=latest_metrics(tables.metrics),
         queues=queue_rows(tables.ingests, _queues(stream)),
-        exposures=group_exposures(judged),
+        exposures=group_exposures(judged) if log is None else log.others,
+        log=log,
         images=latest_images(tables.metrics),
     )
 
@@ -104,6 +112,7 @@ def night_json(night: JudgedNight, content: NightContent, images: Iterable[Image
         ],
         "attention": bounds.rows("attention", content.attention),
         "metrics": bounds.rows("metrics", content.latest),
+        "exposures": bounds.rows("exposures", _logged(content.log)),
         "images": [
             {"name": image.name, "node": image.node, "href": image.href} for image in images
         ],
@@ -111,6 +120,20 @@ def night_json(night: JudgedNight, content: NightContent, images: Iterable[Image
     if bounds.left_out:
         data["left_out"] = bounds.left_out
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+
+
+def _logged(log: ObservingLog | None) -> list[dict[str, Any]]:
+    """Return the exposures of a night."""
+    if log is None:
+        return []
+    from observing_monitor.tables.listing import records
+
+    rows = records(log.rows)
+    for measure in log.measures:
+        for row, value in zip(rows, measure.values.tolist(), strict=True):
+            if value == value:
+                row.setdefault("measures", {})[measure.name] = value
+    return rows
 
 
 class Bounds:

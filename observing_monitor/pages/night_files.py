@@ -40,6 +40,8 @@ def endings_of(row: IndexRow, usual: tuple[str, ...]) -> tuple[str, ...]:
     """
     if is_pruned(row, PAGE):
         return usual[-1:]
+    if row.get("has_log"):
+        usual = (layout.LOG_CSV, *usual)
     n_parts = row.get("n_exposure_pages", 0)
     return (*map(layout.exposures_ending, range(1, n_parts + 1)), *usual) if n_parts else usual
 
@@ -142,7 +144,7 @@ def _paths_of_page(stream: Stream, output: Output, night: str) -> list[str]:
     """Return the paths that a page's files may have."""
     base = layout.in_folder(stream.folder, night)
     return [
-        *(f"{base}{ending}" for ending in layout.PAGE_ENDINGS),
+        *(f"{base}{ending}" for ending in (layout.LOG_CSV, *layout.PAGE_ENDINGS)),
         *_paths_in(output, layout.in_folder(stream.folder, layout.images_folder(night))),
         *layout.exposure_pages(output, base),
     ]

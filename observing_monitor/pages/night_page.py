@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -29,6 +29,7 @@ from observing_monitor.pages.night_tables import (
     metrics_table,
     stages_table,
 )
+from observing_monitor.pages.tables import EMPTY
 from observing_monitor.settings.traits import reports_files, source_classes
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, PREVIEWS, is_pruned
@@ -45,11 +46,14 @@ if TYPE_CHECKING:
     from observing_monitor.previews.preview import Preview
     from observing_monitor.storage.index import IndexRow
     from observing_monitor.tables.attention import AttentionGroup
+    from observing_monitor.tables.observing_log import ObservingLog
     from observing_monitor.tables.stages import Stage
 
 
 MAX_GROUPS = 200  # exposures on the night's page; nights of more have pages of exposures
 MAX_OF_PART = 1500  # exposures on one of these: each page stays below 500 kB
+LOG = "Observing log"
+MAX_OF_LOG = 800  # the same of an observing log, which has more columns
 MAX_FINDINGS = 30  # findings on top of the page; the others are folded away
 
 
@@ -69,8 +73,38 @@ class NightPages:
 
     @cached_property
     def exposures(self) -> Table:
-        """The table of all exposures."""
+        """The table of all exposures, in the order of time."""
+        log = self.content.log
+        return self._files_by_exposure if log is None else self._log(log)
+
+    @cached_property
+    def _files_by_exposure(self) -> Table:
         return exposures_table(self.content.exposures, self.around.night, self.around.has_ingest)
+
+    def _log(self, log: ObservingLog) -> Table:
+        from observing_monitor.pages.observing_log import Shown, log_table
+
+        around, stream = self.around, self.night.job.stream
+        shown = Shown(around.night, stream.gap_min_s, reports_files(stream), around.has_ingest)
+        return log_table(log, shown)
+
+    def _shown_exposures(self) -> dict[str, Any]:
+        """Return members of `NightPage` about exposures."""
+        from observing_monitor.pages.observing_log import newest_first
+
+        shown, n_exposed = self.exposures.part(-MAX_GROUPS), len(self.exposures)
+        is_log = self.content.log is not None
+        is_open = is_log and bool(self.night.row.get("is_observed"))
+        return {
+            "exposed": newest_first(shown) if is_open else shown,
+            "n_exposed": n_exposed,
+            "exposures": layout.exposures_page(self.night.job.night)
+            if n_exposed > MAX_GROUPS
+            else "",
+            "log": LOG if is_log else "",
+            "is_newest_first": is_open,
+            "unlogged": self._files_by_exposure.part(-MAX_GROUPS) if is_log else EMPTY,
+        }
 
     def page(self) -> NightPage:
         """Return the page of the night."""
@@ -80,7 +114,6 @@ class NightPages:
             replace(finding, href=hrefs.get(finding.anchor, finding.href))
             for finding in self.night.findings
         ]
-        n_exposed = len(self.exposures)
         has_files = reports_files(job.stream)
         groups = self._attention_groups()
         queues = shown_queues(content.queues)
@@ -96,9 +129,7 @@ class NightPages:
             attention=shown_groups(groups, around.night),
             n_attention=len(content.attention),
             n_attention_groups=len(groups),
-            exposed=self.exposures.part(-MAX_GROUPS),
-            n_exposed=n_exposed,
-            exposures=layout.exposures_page(job.night) if n_exposed > MAX_GROUPS else "",
+            **self._shown_exposures(),
             has_files=has_files,
             is_unread=bool(row.get("silent")),
             stages=stages_table(content.stages, anchors, around.night),
@@ -113,7 +144,7 @@ class NightPages:
             files_js=layout.night_files_js(job.night)
             if has_files and len(self.night.judged)
             else "",
-            data=_data_links(job.night, has_files),
+            data=_data_links(job.night, has_files, content.log is not None),
             previews=previews,
             previews_note=previews_note,
             listed=[rows for rows in listed if _is_fault(rows)],
@@ -129,22 +160,26 @@ class NightPages:
         night, n_exposed = self.night.job.night, len(self.exposures)
         if n_exposed <= MAX_GROUPS:
             return []
-        starts = range(0, n_exposed, MAX_OF_PART)
-        texts = [f"{start + 1:,} to {min(start + MAX_OF_PART, n_exposed):,}" for start in starts]
+        is_log = self.content.log is not None
+        most = MAX_OF_LOG if is_log else MAX_OF_PART
+        starts = range(0, n_exposed, most)
+        texts = [f"{start + 1:,} to {min(start + most, n_exposed):,}" for start in starts]
         hrefs = [layout.exposures_page(night, number) for number in range(1, len(texts) + 1)]
         title = self.around.frame.title
         around = structs.replace(
             self.around, frame=structs.replace(self.around.frame, title=f"Exposures of {title}")
         )
+        pieces = [self.exposures.part(start, start + most) for start in starts]
         return [
             ExposuresPage(
                 **structs.asdict(around),
                 night_page=Link(title, layout.night_page(night)),
-                exposed=self.exposures.part(start, start + MAX_OF_PART),
+                exposed=structs.replace(shown, is_labelled=False),
+                log=LOG if is_log else "",
                 n_exposed=n_exposed,
                 parts=_part_links(texts, hrefs, number),
             )
-            for number, start in enumerate(starts)
+            for number, shown in enumerate(pieces)
         ]
 
     def _attention_groups(self) -> list[AttentionGroup]:
@@ -287,9 +322,11 @@ def _stage_anchors(stages: Iterable[Stage]) -> list[str]:
     return [address("stage", stage["name"], taken) for stage in stages]
 
 
-def _data_links(night: datetime.date, has_files: bool) -> list[Link]:
+def _data_links(night: datetime.date, has_files: bool, has_log: bool) -> list[Link]:
     links = [Link("JSON", layout.night_json(night))]
-    return [*links, Link("CSV", layout.night_csv(night))] if has_files else links
+    if has_files:
+        links.append(Link("CSV", layout.night_csv(night)))
+    return [*links, Link("CSV of exposures", layout.exposures_csv(night))] if has_log else links
 
 
 def _part_links(texts: Sequence[str], hrefs: Sequence[str], here: int) -> list[Link]:

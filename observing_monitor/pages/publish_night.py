@@ -118,6 +118,7 @@ def _publish_pruned(job: NightJob, row: IndexRow) -> NightDone:
     row["page"] = night_key(job, row)
     row.pop("images", None)
     row.pop("n_exposure_pages", None)
+    row.pop("has_log", None)
     write_pruned(job, row)
     return NightDone(job.night, row, True)
 

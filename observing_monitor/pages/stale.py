@@ -60,6 +60,7 @@ BOOKKEEPING = {
     "made_for": "the run that found the page current",
     "images": "files that the page's writer made",
     "n_exposure_pages": "files that the page's writer made",
+    "has_log": "files that the page's writer made",
     "judged_at": "the clock",
     "next_change_at": "the clock",
     "rhythm": "its effect is in the findings of later nights",

@@ -84,6 +84,10 @@ def build_stream(
         keep_pages_days=described.keep_pages_days,
         keep_tables_days=described.keep_tables_days,
         keep_previews_days=described.keep_previews_days,
+        twilight_deg=described.twilight_deg,
+        gap_min_s=described.gap_min_s,
+        readout_s=described.readout_s,
+        timeline=tuple(described.timeline),
         limits=read_limits(section, described),
     )
 

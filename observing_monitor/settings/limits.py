@@ -51,10 +51,14 @@ def check_limits(section: Section, described: StreamSettings) -> None:
         "delay_warning_s",
         "quiet_warning_s",
         "quiet_error_s",
+        "gap_min_s",
+        "readout_s",
     ):
         value = getattr(described, key)
         if value is not None and not 0 <= value <= CENTURY_S:
             raise section.error(f"{key}: {value:g} is no limit; write seconds, 0 or more")
+    if described.twilight_deg not in (12, 18):
+        raise section.error(f"twilight_deg: {described.twilight_deg:g} is neither 12 nor 18")
     if described.quiet_error_s and described.quiet_error_s < (described.quiet_warning_s or 0):
         raise section.error("quiet_error_s is less than quiet_warning_s; an error comes later")
     folder = described.prototype_urls

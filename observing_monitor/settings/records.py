@@ -160,6 +160,24 @@ class StreamSettings:
         "Time zone of the observatory. The charts of a night then also show local time.",
         example="America/Santiago",
     )
+    twilight_deg: float = setting(
+        12,
+        "The night, whose use its page shows, lasts while the Sun is this far below the horizon: "
+        "12 or 18 degrees.",
+        example=18,
+    )
+    gap_min_s: float = setting(
+        600, "A longer time without an exposure is a gap; a shorter one is overhead."
+    )
+    readout_s: float = setting(
+        0, "Time that the instrument needs to read an exposure out. It is not overhead.", example=22
+    )
+    timeline: list[str] = setting(
+        [],
+        "Metrics that the night page shows below its exposures, by name. Write `STREAM/NAME` for a "
+        "metric of another stream.",
+        example=["seeing", "weather/humidity"],
+    )
     notify: dict[str, Any] = setting(
         {},
         "Receivers of a message when this stream's status changes: tables "

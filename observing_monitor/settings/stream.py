@@ -72,6 +72,11 @@ class Stream:
     keep_pages_days: int | None = None  # None if the stream's own table does not set it
     keep_tables_days: int | None = None
     keep_previews_days: int | None = None
+    # of the use of a night
+    twilight_deg: float = 12.0
+    gap_min_s: float = 600.0
+    readout_s: float = 0.0
+    timeline: tuple[str, ...] = ()  # metrics below the exposures; those of others as STREAM/NAME
     limits: Limits = LIMITS  # of lines, records and packed files
     # the stream as it is from a night on, in order of the nights
     later: tuple[tuple[datetime.date, Stream], ...] = ()

@@ -122,6 +122,8 @@ class IndexRow(Look, total=False):
     images: list[str]
     # number of pages of exposures; 0 if the night's page lists them all
     n_exposure_pages: int
+    is_observed: bool  # True if exposures are known, and more may come
+    has_log: bool  # True if the night has an observing log
     previews: dict[str, Any]
     # fingerprint of the run that found the page current
     made_for: str

@@ -8,6 +8,7 @@ turns them into paths.
     STREAM/index.html  latest.html  nights.json  nights.csv
     STREAM/YYYY.html  YYYY.json  YYYY.csv
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
+    STREAM/YYYY-MM-DD.exposures.csv
     STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
     data/                                  the store, which may lie elsewhere
     data/site.json  heartbeat.json  since.json  feed.json  told.json  assets.json
@@ -59,6 +60,8 @@ NIGHTS_CSV = "nights.csv"
 
 # Endings of a night's and a year's files.
 PAGE, DATA, CSV, FILES_JS = ".html", ".json", ".csv", ".files.js"
+# of the observing log, if exposures are known
+LOG_CSV = ".exposures.csv"
 IMAGES, PREVIEWS = ".images", ".previews"
 # of a night's files, its page last; the first two only if a source reports files
 PAGE_ENDINGS = (FILES_JS, CSV, DATA, PAGE)
@@ -140,6 +143,11 @@ def previews_folder(night: Night) -> str:
 def exposures_page(night: Night, number: int = 1) -> str:
     """Return the name of a page of exposures, by number, from 1."""
     return f"{night}{exposures_ending(number)}"
+
+
+def exposures_csv(night: Night) -> str:
+    """Return the name of the observing log as CSV."""
+    return f"{night}{LOG_CSV}"
 
 
 def exposures_ending(number: int) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame, Series
 
+    from observing_monitor.tables.night_use import NightUse
+
 
 def delays(judged: DataFrame) -> DataFrame:
     """Return each file's delays in seconds: transfer_s and ingest_s.
@@ -30,7 +32,7 @@ def delays(judged: DataFrame) -> DataFrame:
     )
 
 
-def summarise(judged: DataFrame) -> dict[str, Any]:
+def summarise(judged: DataFrame, use: NightUse | None = None) -> dict[str, Any]:
     """Return the numbers of a night, by the names of `columns.NIGHTS`.
 
     Plain Python values. The night itself, its status and its info are left out.
@@ -39,6 +41,8 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
     ----------
     judged : DataFrame
         From `classify`, with the column `acknowledged` if the stream has known issues.
+    use : NightUse, optional
+        How the night was used; None if no exposure is known.
     """
     n = len(judged)
     of_class = judged["file_class"].value_counts()
@@ -67,7 +71,16 @@ def summarise(judged: DataFrame) -> dict[str, Any]:
             for stage in ("created", "transferred", "ingested")
         },
         **_delay_quantiles(judged),
+        **_use_numbers(use),
     }
+
+
+def _use_numbers(use: NightUse | None) -> dict[str, float | int | None]:
+    if use is None:
+        return {c.name: None for c in columns.USE}
+    from observing_monitor.tables.night_use import numbers_of
+
+    return numbers_of(use)
 
 
 def _delay_quantiles(judged: DataFrame) -> dict[str, float | None]:

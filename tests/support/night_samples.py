@@ -192,6 +192,7 @@ def exposures_page(text="AT_O_20200212_000022", **changed):
         "night_page": contexts.Link("2020-02-12", "2020-02-12.html"),
         "exposed": exposed(text),
         "n_exposed": 2001,
+        "log": "",
         "parts": [
             contexts.Link("1 to 2,000", "2020-02-12.exposures.html"),
             contexts.Link("2,001 to 2,001", ""),
@@ -274,6 +275,9 @@ def _files(text, has_ingest):
         "n_attention_groups": 3,
         "exposed": exposed(text, has_ingest=has_ingest),
         "n_exposed": 130,
+        "log": "",
+        "is_newest_first": False,
+        "unlogged": EMPTY,
         "exposures": "2020-02-12.exposures.html",
         "files_js": "2020-02-12.files.js",
     }

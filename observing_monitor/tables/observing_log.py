@@ -1,0 +1,150 @@
+"""The observing log of a night: its exposures, with their files and numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from observing_monitor.model import columns
+from observing_monitor.model.arrays import index_in, sort_rows
+from observing_monitor.tables.exposures import group_exposures
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+    from pandas import DataFrame, Series
+
+MAX_MEASURES = 12  # columns of numbers
+# what an exposure and its files may have in common, the surest first
+KEYS = ("exposure", "obsid", "seq_num")
+
+
+class Measure(NamedTuple):
+    """A number that exposures have, such as seeing."""
+
+    name: str
+    unit: str
+    values: Series[float]  # one per row of the log
+
+
+class ObservingLog(NamedTuple):
+    """Exposures of a night.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        By start: columns `columns.EXPOSURES`, `gap_before_s`, `n_files`, and the number of files
+        of each class that the night has files of.
+    measures : list of Measure
+    others : DataFrame
+        From `group_exposures`: groups of files that belong to none of the exposures.
+    """
+
+    rows: DataFrame
+    measures: list[Measure]
+    others: DataFrame
+
+
+def observing_log(exposures: DataFrame, judged: DataFrame, metrics: DataFrame) -> ObservingLog:
+    """Return the observing log of a night.
+
+    Parameters
+    ----------
+    exposures : DataFrame
+        Columns `columns.EXPOSURES`, one row per exposure.
+    judged : DataFrame
+        From `classify`.
+    metrics : DataFrame
+        Columns `columns.METRICS`. Of a number that an exposure has several times, the last
+        counts.
+    """
+    exposures = sort_rows(exposures, ["started_at", "exposure"])
+    of_files = rows_of_files(judged, exposures)
+    made: dict[str, Any] = {
+        "gap_before_s": _gaps(exposures),
+        "n_files": np.bincount(of_files[of_files >= 0], minlength=len(exposures)),
+    }
+    classes = judged["file_class"].to_numpy()
+    for name in (c.name for c in columns.CLASSES):
+        is_of_class = classes == name
+        if is_of_class.any():
+            rows = of_files[is_of_class & (of_files >= 0)]
+            made[name] = np.bincount(rows, minlength=len(exposures))
+    return ObservingLog(
+        exposures.assign(**made),
+        _measures(exposures, metrics),
+        group_exposures(judged[of_files < 0]),
+    )
+
+
+def rows_of_files(files: DataFrame, exposures: DataFrame) -> NDArray[np.int64]:
+    """Return the position of each file's exposure, or -1.
+
+    By `exposure`, else `obsid`, else `seq_num`. A name that two instruments use is no key.
+
+    Parameters
+    ----------
+    files : DataFrame
+        Columns `columns.FILES`.
+    exposures : DataFrame
+        Columns `columns.EXPOSURES`.
+    """
+    found = np.full(len(files), -1)
+    if exposures.empty:
+        return found
+    for key in KEYS:
+        is_left = found < 0
+        if not is_left.any():
+            break
+        is_key = exposures[key].notna() & ~exposures[key].duplicated(keep=False)
+        mine, theirs = _as_text(files[key][is_left]), _as_text(exposures[key].where(is_key))
+        found[is_left] = index_in(mine, theirs)
+    return found
+
+
+def _as_text(values: Series[Any]) -> Series[str]:
+    if values.dtype == columns.DTYPES["text"]:
+        return values
+    return values.astype("str").where(values.notna()).astype(columns.DTYPES["text"])
+
+
+def _gaps(exposures: DataFrame) -> Series[float]:
+    """Return seconds since the shutter last closed, at least 0; NaN if not known."""
+    started = exposures["started_at"]
+    ended = exposures["ended_at"].fillna(started)
+    latest = ended.astype("int64").where(ended.notna(), np.iinfo("int64").min).cummax().shift()
+    before = (started.astype("int64") - latest) / 1e6
+    is_known = started.notna() & latest.notna() & (latest > np.iinfo("int64").min)
+    return before.where(is_known).clip(lower=0).astype("float64")
+
+
+def _measures(exposures: DataFrame, metrics: DataFrame) -> list[Measure]:
+    """Return the numbers of exposures, the most frequent first."""
+    told = metrics[metrics["exposure"].notna() & metrics["value"].notna()]
+    if told.empty:
+        return []
+    rows = index_in(told["exposure"], exposures["exposure"])
+    told = told.assign(row=rows)[rows >= 0]
+    names = told["name"].value_counts()
+    shown = sorted(names.index, key=lambda name: (-names[name], name))[:MAX_MEASURES]
+    made = []
+    for name in shown:
+        own = told[told["name"] == name].sort_values("sampled_at", kind="stable")
+        last = own.drop_duplicates("row", keep="last").set_index("row")["value"]
+        units = own["unit"].dropna()
+        values = last.reindex(range(len(exposures))).set_axis(exposures.index)
+        made.append(Measure(str(name), str(units.iloc[-1]) if len(units) else "", values))
+    return made
+
+
+def with_measures(log: ObservingLog) -> DataFrame:
+    """Return the rows of a log with a column for each measure.
+
+    A measure with the name of a column of exposures gets `measure_` before it.
+    """
+    taken = set(log.rows)
+    return log.rows.assign(
+        **{f"measure_{m.name}" if m.name in taken else m.name: m.values for m in log.measures}
+    )
