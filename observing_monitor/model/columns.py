@@ -456,6 +456,26 @@ QUEUES = (
     ),
     Column("errors", "int", "Entries that failed and have not succeeded since", "Errors"),
 )
+# the tables of "Use of the night"
+USE_TABLES = (
+    Column("length_s", "float", "Duration of the gap", "Length"),
+    Column("starts_at", "instant", "When the gap began", "Start"),
+    Column("after", "text", "Exposure that ended then", "After"),
+    Column("before", "text", "Exposure that ended the gap", "Before"),
+    Column("observation_type", "text", "Type of the exposures", "Type"),
+    Column("physical_filter", "text", "Filter, by the name of the instrument", "Filter"),
+    Column("program", "text", "Program that the exposures belong to", "Program"),
+    Column("target", "text", "Observed target", "Target"),
+    Column("n_exposures", "int", "Number of exposures", "Exposures"),
+    Column("exposure_time_s", "float", "Exposure times, added up", "Exp. time"),
+    Column(
+        "open_shutter_s", "float", "Exposure times, but of bias and dark, added up", "Open shutter"
+    ),
+    Column("measure", "text", "Number that exposures have", "Median of"),
+    Column("median", "float", "Median over the exposures", "Median"),
+    Column("unit", "text", "Unit of the number", "Unit"),
+    Column("n_values", "int", "Number of values", "Values"),
+)
 NUMBERS = (
     Column("name", "text", "Name of the metric, as its source reports it", "Name"),
     Column("value", "float", "Latest value of the whole", "Value"),

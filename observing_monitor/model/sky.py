@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import ephem
+    import numpy as np
+    from numpy.typing import NDArray
 
     from observing_monitor.model.position import Position
 
+    Floats = NDArray[np.float64]
 
 UTC = datetime.UTC
 # least depth of the Sun below the horizon in degrees, and the name of that part, darkest first
@@ -100,6 +103,55 @@ def sky_of(starts_at: datetime.datetime, ends_at: datetime.datetime, position: P
     ]
     middle = ephem.Moon(ephem.Date(_naive(starts_at + (ends_at - starts_at) / 2)))
     return Sky(tuple(_joined(sun)), tuple(moon), middle.phase / 100)
+
+
+@dataclass(frozen=True)
+class MoonAt:
+    """The Moon at an instant, seen from a place; `lit` is its lit share."""
+
+    altitude_deg: float
+    azimuth_deg: float
+    ra_deg: float
+    dec_deg: float
+    lit: float
+
+
+def moon_at(instant: datetime.datetime, position: Position) -> MoonAt:
+    """Return the Moon at an aware instant."""
+    import ephem
+
+    observer, moon = _observer(position), ephem.Moon()
+    observer.date = _naive(instant)
+    moon.compute(observer)
+    ra, dec = math.degrees(moon.a_ra), math.degrees(moon.a_dec)
+    return MoonAt(math.degrees(moon.alt), math.degrees(moon.az), ra, dec, moon.phase / 100)
+
+
+def horizontal(
+    ra_deg: Floats, dec_deg: Floats, seconds: Floats, position: Position
+) -> tuple[Floats, Floats]:
+    """Return altitude and azimuth of places on the sky, in degrees.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : array of float
+        ICRS.
+    seconds : array of float
+        Seconds since 1970 (UTC) at which each is looked at.
+    position : Position
+    """
+    import ephem
+    import numpy as np
+
+    observer, body = _observer(position), ephem.FixedBody()
+    found = []
+    for ra, dec, at in zip(ra_deg.tolist(), dec_deg.tolist(), seconds.tolist(), strict=True):
+        body._ra, body._dec = math.radians(ra), math.radians(dec)
+        observer.date = _naive(datetime.datetime.fromtimestamp(at, UTC))
+        body.compute(observer)
+        found.append((math.degrees(body.alt), math.degrees(body.az)))
+    altitude, azimuth = np.array(found, "float64").reshape(-1, 2).T
+    return altitude, azimuth
 
 
 def _observer(position: Position) -> ephem.Observer:

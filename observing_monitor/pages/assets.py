@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 STYLE, SCRIPT, PLOTLY = "style.css", "monitor.js", "plotly.min.js"
 
+# The files of the style sheet, in the order in which they are joined.
+STYLES = ("style.css", "observed.css")
+
 # The files of the script, without their ending, in the order in which they are joined.
 SCRIPTS = (
     "dom",
@@ -64,7 +67,8 @@ def asset_bytes(plain: str) -> bytes:
         return _plotly_script().read_bytes()
     if plain == SCRIPT:
         return script_text().encode()
-    return (templates_dir() / "assets" / plain).read_bytes()
+    folder = templates_dir() / "assets"
+    return b"".join((folder / name).read_bytes() for name in STYLES)
 
 
 def asset_names() -> dict[str, str]:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from observing_monitor.charts.drawings import SkyMap, Timeline
 from observing_monitor.charts.figure import Chart
 from observing_monitor.model.columns import Summary
 from observing_monitor.model.finding import Finding
-from observing_monitor.pages.glossary import WordGroup
+from observing_monitor.pages.glossary import Word, WordGroup
 from observing_monitor.pages.tables import Table
 from observing_monitor.previews.preview import Preview
 from observing_monitor.settings.headlines import Headline
@@ -242,6 +243,33 @@ class Image(msgspec.Struct):
     sampled_at: datetime.datetime | None
 
 
+class UsePart(msgspec.Struct):
+    """Part of the bar that stands for a night."""
+
+    css: str
+    label: str
+    words: str  # its length and share
+    x: float  # percent of the bar
+    width: float
+
+
+class Fact(msgspec.Struct):
+    """A number with its word."""
+
+    word: Word
+    text: str
+
+
+class NightUsed(msgspec.Struct):
+    """The section "Use of the night"."""
+
+    facts: list[Fact]
+    bar: list[UsePart]  # empty without twilights
+    note: str  # which setting is missing, or up to when the night is known
+    no_gaps: str  # sentence if there is no gap; "" if there are some, or it is unknown
+    tables: list[Table]  # gaps, medians, exposures by type, filter, program, target
+
+
 class OfNight(msgspec.Struct):
     """The part that all pages of a night have."""
 
@@ -294,6 +322,9 @@ class NightPage(OfNight):
     previews_note: str = ""  # which files have no preview
     listed: list[ListedRows] = []  # rows of findings, the worst first
     remarked: list[ListedRows] = []  # rows of findings that are no fault
+    use: NightUsed | None = None  # None if no exposure is known
+    timeline: Timeline | None = None
+    sky_map: SkyMap | None = None
 
 
 class ExposuresPage(OfNight):

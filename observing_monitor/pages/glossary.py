@@ -73,6 +73,13 @@ _GLOSSARY = (
     ("delay", "Delays", "", columns.DELAYS),
     ("file", "Files", "", columns.FILE_LIST),
     ("exposure", "Exposures", "", columns.EXPOSURE_FILES),
+    (
+        "use",
+        "Use of the night",
+        "The night lasts from evening to morning twilight: while the Sun is 12° below the horizon, "
+        "or as far as the stream's setting says.",
+        columns.USE_TABLES,
+    ),
     ("observed", "Observing log", "", (*columns.EXPOSURES, *columns.LOG)),
     ("stage", "Stages", "The last attempt on a file counts.", columns.STAGES),
     ("queue", "Queues", "", columns.QUEUES),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from observing_monitor.model.finding import Finding
     from observing_monitor.model.reading import Tables
+    from observing_monitor.pages.other_streams import OtherNight
     from observing_monitor.storage.index import IndexRow
 
 
@@ -26,6 +27,8 @@ class NightJob(NightWork):
     next: datetime.date | None = None
     common: str = ""  # fingerprint of what all pages of the stream's nights depend on
     endings: tuple[str, ...] = ()  # endings of the night's files (`night_files.usual_endings`)
+    # nights of other streams whose metrics the timeline shows
+    of_others: tuple[OtherNight, ...] = ()
     is_looked_at: bool = False  # whether its files on disk are compared with what was written
 
 

@@ -17,6 +17,7 @@ from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfN
 from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, sources_table
 from observing_monitor.pages.night_listed import listed_rows
+from observing_monitor.pages.night_observed import observed_parts
 from observing_monitor.pages.night_parts import (
     odd_nodes,
     shown_failures,
@@ -106,6 +107,19 @@ class NightPages:
             "unlogged": self._files_by_exposure.part(-MAX_GROUPS) if is_log else EMPTY,
         }
 
+    def _exposure_hrefs(self) -> dict[str, str]:
+        """Return where the row of each exposure of the log is, by its anchor."""
+        if self.content.log is None:
+            return {}
+        night, anchors = self.night.job.night, self.exposures.anchors
+        here = len(anchors) - MAX_GROUPS
+        return {
+            anchor: f"#{anchor}"
+            if number >= here
+            else f"{layout.exposures_page(night, number // MAX_OF_PART + 1)}#{anchor}"
+            for number, anchor in enumerate(anchors)
+        }
+
     def page(self) -> NightPage:
         """Return the page of the night."""
         job, row, content, around = self.night.job, self.night.row, self.content, self.around
@@ -149,6 +163,7 @@ class NightPages:
             previews_note=previews_note,
             listed=[rows for rows in listed if _is_fault(rows)],
             remarked=[rows for rows in listed if not _is_fault(rows)],
+            **observed_parts(self.night, self._exposure_hrefs()),
         )
         return without_dead_ends(page)
 
@@ -304,6 +319,9 @@ def _anchors(page: NightPage) -> Collection[str]:
         "#images": page.images,
         "#previews": page.previews,
         "#exposures": page.exposed,
+        "#timeline": page.timeline,
+        "#use": page.use,
+        "#sky-map": page.sky_map,
         "#charts": page.charts,
     }
     return {

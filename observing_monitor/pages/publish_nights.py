@@ -12,10 +12,12 @@ from observing_monitor.judging import usual
 from observing_monitor.judging.usual_flows import forget_old, usual_flows
 from observing_monitor.pages import render
 from observing_monitor.pages.night_files import base_path, files_of
+from observing_monitor.pages.other_streams import other_streams
 from observing_monitor.pages.published import NightDone, NightsPublished
 from observing_monitor.pages.stale import is_untouched, made_for, night_jobs, stale_nights
 from observing_monitor.processes import workers
 from observing_monitor.processes.timelimit import NEVER
+from observing_monitor.storage import layout
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from observing_monitor.judging.usual_flows import UsualFlow
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.night_job import NightJob
+    from observing_monitor.pages.other_streams import OtherStream
     from observing_monitor.pages.published import Collected
     from observing_monitor.processes.timelimit import Deadline
     from observing_monitor.processes.workers import Workers
@@ -55,6 +58,7 @@ class NightsPublisher:
     deadline: Deadline = NEVER
     read_at: datetime.datetime | None = None  # when the sources were last read
     looked_at: Collection[datetime.date] | None = ()  # nights whose files are compared; None: all
+    others: Mapping[str, OtherStream] = field(default_factory=dict)  # whose metrics pages show
     _names: set[str] = field(default_factory=set, init=False)  # files of the stream's folder
     _failed: set[datetime.date] = field(default_factory=set, init=False)
     _problems: list[str] = field(default_factory=list, init=False)
@@ -65,6 +69,7 @@ class NightsPublisher:
         read_at, name = collected.read_at, self.stream.name
         self.read_at = self.now if read_at is None else read_at.get(name)
         self.looked_at = collected.looked_at.get(name)
+        self.others = other_streams(self.site, self.stream, collected.indexes)
 
     def publish(self) -> NightsPublished:
         """Write the pages that are not current, the newest first.
@@ -73,7 +78,15 @@ class NightsPublisher:
         """
         self._names = set(self.site.output.names(self.stream.folder))
         jobs = list(
-            night_jobs(self.site, self.stream, self.index, self.now, self.read_at, self.looked_at)
+            night_jobs(
+                self.site,
+                self.stream,
+                self.index,
+                self.now,
+                self.read_at,
+                self.looked_at,
+                self.others,
+            )
         )
         untouched = {job.night for job in jobs if is_untouched(job, self._names)}
         n_closed = self._n_closed(jobs, untouched)
@@ -186,9 +199,9 @@ def _part_of(job: NightJob) -> NightJob:
     """Return the job with only that part of the output that a worker needs."""
     store = Store(job.site.output, job.stream.name)
     nights = [job.night, *(night for night, _ in job.neighbours)]
-    output = job.site.output.part(
-        base_path(job), *(f"{store.night_folder(night)}/" for night in nights)
-    )
+    folders = [store.night_folder(night) for night in nights]
+    folders += [layout.night_store(other.stream, other.night) for other in job.of_others]
+    output = job.site.output.part(base_path(job), *(f"{folder}/" for folder in folders))
     return replace(job, site=replace(job.site, output=output))
 
 

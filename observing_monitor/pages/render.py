@@ -156,7 +156,10 @@ _compiled: dict[str, bytes] = {}
 _started: list[Callable[[], dict[str, bytes] | None]] = []
 _compiling = threading.Lock()
 
-_PARTS = "findings numbers queues stages attention metrics images exposures previews files sources"
+_PARTS = (
+    "findings timeline use numbers queues stages sky_map attention metrics images exposures "
+    "previews files sources"
+)
 _MACROS = "cells charts entries listed numbers sources status table values words"
 # templates of a night's pages
 OF_NIGHT = [

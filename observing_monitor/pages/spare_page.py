@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.pages.night import page_text
+from observing_monitor.pages.other_streams import other_streams
 from observing_monitor.pages.publish_night import load_judged
 from observing_monitor.pages.stale import night_jobs
 from observing_monitor.storage import layout
@@ -36,7 +37,8 @@ def write_spare_pages(
         If a night's tables are damaged.
     """
     store = Store(site.output, stream.name)
-    for job in night_jobs(site, stream, store.read_index(), now):
+    index, others = store.read_index(), other_streams(site, stream, {})
+    for job in night_jobs(site, stream, index, now, others=others):
         if job.night not in nights:
             continue
         night = load_judged(job, store)

@@ -37,6 +37,7 @@ from observing_monitor.pages.night_files import (
     usual_endings,
 )
 from observing_monitor.pages.night_job import NightJob
+from observing_monitor.pages.other_streams import nights_of_others
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_pruned
 from observing_monitor.tables import cross_night
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.glossary import WordGroup
+    from observing_monitor.pages.other_streams import OtherStream
     from observing_monitor.pages.stream_state import State
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
@@ -96,7 +98,8 @@ def night_key(job: NightJob, row: IndexRow) -> str:
     shown = {name: value for name, value in row.items() if name not in BOOKKEEPING}
     pruned = [row["pruned"][PAGE]] if is_pruned(row, PAGE) else []
     links = [job.previous, job.next]
-    return digest([job.common, sorted(shown.items()), _previews(job, row), pruned, links])
+    others = [job.of_others] if job.of_others else []
+    return digest([job.common, sorted(shown.items()), _previews(job, row), pruned, links, *others])
 
 
 def _previews(job: NightJob, row: IndexRow) -> str | None:
@@ -195,6 +198,8 @@ def made_for(job: NightJob) -> str:
     """
     known = digest(issues_key(job.issues)) if job.issues else ""
     around = f"{job.previous} {job.next} {neighbours_key(job)}"
+    if job.of_others:
+        known += digest(job.of_others)
     if job.on_rows:
         known += digest([finding.text for finding in job.on_rows])
     return f"{job.common} {around} {_previews(job, job.row)} {known}"
@@ -207,6 +212,7 @@ def night_jobs(
     now: datetime.datetime,
     read_at: datetime.datetime | None = None,
     looked_at: Collection[datetime.date] | None = (),
+    others: Mapping[str, OtherStream] | None = None,
 ) -> Iterator[NightJob]:
     """Yield a job for each night of a stream, oldest first.
 
@@ -220,6 +226,8 @@ def night_jobs(
         When the sources were last read. In the night of this instant, data may have stopped.
     looked_at : collection of date, optional
         Nights whose files are compared with what was written; None for all.
+    others : mapping, optional
+        Other streams whose metrics the timeline shows, from `other_streams`.
     """
     tonight = stream.rule.night_of(read_at) if read_at else None
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
@@ -249,6 +257,7 @@ def night_jobs(
             common=common,
             endings=endings,
             on_rows=_on_rows(index, row) if night == newest else (),
+            of_others=tuple(nights_of_others(others, then.rule.bounds(night))) if others else (),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
             read_at=read_at,
             is_looked_at=looked_at is None or night in looked_at,

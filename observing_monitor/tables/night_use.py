@@ -218,11 +218,15 @@ def _late_and_early(
     late = early = None
     if evening is not None:
         after = science[science[:, 1] > evening.timestamp()]
-        late = max(after[:, 0].min() - evening.timestamp(), 0.0) if len(after) else None
+        late = _seconds(after[:, 0].min() - evening.timestamp()) if len(after) else None
     if morning is not None:
         before = science[science[:, 0] < morning.timestamp()]
-        early = max(morning.timestamp() - before[:, 1].max(), 0.0) if len(before) else None
+        early = _seconds(morning.timestamp() - before[:, 1].max()) if len(before) else None
     return late, early
+
+
+def _seconds(late: float) -> float:
+    return max(float(late), 0.0)
 
 
 def _instant(seconds: float) -> datetime.datetime:
@@ -271,7 +275,7 @@ def _pieces(idle: intervals.Idle, within: Spans) -> list[_Piece]:
 
 
 def _gap(piece: _Piece, exposures: DataFrame) -> Gap:
-    names = exposures["exposure"]
+    names = exposures["exposure"].fillna("")
     after, before = (
         str(names.iloc[row]) if row >= 0 else "" for row in (piece.after, piece.before)
     )
@@ -312,7 +316,7 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
 
     times = pd.DataFrame(
         {
-            "name": exposures[column].astype("object").fillna("").astype(str).to_numpy(),
+            "name": _names(exposures, column).astype("object").fillna("").astype(str).to_numpy(),
             "exposed": np.nan_to_num(exposures["exposure_time_s"].to_numpy("float64")),
             "open": _open_shutter(exposures),
         }
@@ -329,6 +333,12 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
         places = {name: place for place, name in enumerate(order)}
         return sorted(made, key=lambda group: (group.name == "", places.get(group.name, 99)))
     return sorted(made, key=lambda group: (group.name == "", -group.open_shutter_s, group.name))
+
+
+def _names(exposures: DataFrame, column: str) -> Series[str]:
+    """Return a column; the band stands for a filter that is not known."""
+    values = exposures[column]
+    return values.fillna(exposures["band"]) if column == "physical_filter" else values
 
 
 def _measures(metrics: DataFrame, science: Series[str]) -> list[Measure]:

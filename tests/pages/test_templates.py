@@ -10,7 +10,7 @@ import pytest
 from page_reader import PAGES, read, render
 from page_samples import NASTY
 
-from observing_monitor.charts import figure
+from observing_monitor.charts import drawings, figure
 from observing_monitor.model import finding
 from observing_monitor.pages import contexts, glossary, labels, night_tables, stream_tables, tables
 from observing_monitor.pages import render as rendering
@@ -61,6 +61,20 @@ NAMES = {
     night_tables.MetricName: "it",
     night_tables.Nodes: "it",
     stream_tables.Info: "it",
+    contexts.UsePart: "part",
+    contexts.Fact: "fact",
+    contexts.NightUsed: "page.use",
+    drawings.Mark: "mark",
+    drawings.Strip: "strip",
+    drawings.Tick: "tick",
+    drawings.Box: "box",
+    drawings.Line: "line",
+    drawings.Curve: "curve",
+    drawings.Timeline: "page.timeline|all",
+    drawings.Pointing: "it",
+    drawings.Kind: "kind",
+    drawings.Moon: "page.sky_map.moon",
+    drawings.SkyMap: "page.sky_map",
 }
 # fields that only Python uses
 NOT_SHOWN = {
@@ -97,7 +111,7 @@ def test_templates_use_every_field(record):
 
 def test_every_record_is_checked():
     """The test above knows every kind of record."""
-    modules = (contexts, tables, labels, night_tables, stream_tables)
+    modules = (contexts, drawings, tables, labels, night_tables, stream_tables)
     records = {
         kind
         for module in modules

@@ -1,5 +1,6 @@
 """Records of a night's pages, as templates get them."""
 
+from observed_samples import observed
 from page_samples import at, chart, frame, headlines, sources, summary
 
 from observing_monitor.model import columns, finding
@@ -236,7 +237,7 @@ def night_page(text="AT_O_20200212_000022.fits", has_ingest=True, **changed):
         "sources": sources(text),
         "data": [contexts.Link(name, name) for name in ("2020-02-12.json", "2020-02-12.csv")],
     }
-    parts = _findings(text) | _files(text, has_ingest) | _images(text)
+    parts = _findings(text) | _files(text, has_ingest) | _images(text) | observed(text)
     return contexts.NightPage(**values | parts | changed)
 
 
