@@ -53,7 +53,10 @@ def test_a_night_that_grew_is_as_one_read_whole(tmp_path, monkeypatch, many):
     assert counts(nights(tmp_path / "grown")[str(FIRST)]) == counts_of
     of_grown, of_whole = (tables_and_lists(tmp_path / name) for name in ("grown", "whole"))
     # pages differ: they say what came when
-    assert len(of_whole) == 9 + (many == 1) and of_grown == of_whole
+    assert len(of_whole) == 12 + (many == 1) and of_grown == of_whole
+    assert {"exposures.parquet", "reports.parquet"} <= {
+        name.rpartition("/")[2] for name in of_whole
+    }
 
 
 @pytest.fixture
