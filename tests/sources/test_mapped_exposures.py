@@ -158,6 +158,30 @@ def test_query(tmp_path):
     assert sum(one.n_read for one in reading.counts.values()) == 8
 
 
+def test_positions(write):
+    """Positions are degrees, or sexagesimal: hours and degrees."""
+    cells = [
+        ("185.5", "-31.25"),
+        ("12:22:00.0", "-31:15:00"),
+        ("12 22 00", "-00 30 00"),
+        ("12h22m00s", "+31d15m"),
+        ("here", "99:99"),
+    ]
+    lines = [f"{n},{ra},{dec}\n" for n, (ra, dec) in enumerate(cells)]
+    path = write("20250318.csv", "".join(["id,ra,dec\n", *lines]))
+    columns_ = {"exposure": "id", "ra_deg": "ra", "dec_deg": "dec"}
+    path = path.with_name("{night:%Y%m%d}.csv")
+    reading = table(path, feeds="exposures", columns=columns_).read(datetime.date(2025, 3, 18))
+    made = reading.exposures
+    assert made["ra_deg"].tolist()[:4] == pytest.approx([185.5] * 4)
+    assert made["dec_deg"].tolist()[:4] == pytest.approx([-31.25, -31.25, -0.5, 31.25])
+    assert made[["ra_deg", "dec_deg"]].iloc[4].isna().all()
+    assert [note.rpartition(": ")[2] for note in reading.notes] == [
+        "ra_deg is no number that can be kept",
+        "dec_deg is no number that can be kept",
+    ]
+
+
 def test_numbers_only(write):
     """A table may name exposures by their numbers alone."""
     path = write("log.csv", "n,at\n1,2025-03-18 05:00:00\n,2025-03-18 05:01:00\n3,\n")

@@ -36,6 +36,13 @@ NOT_AVAILABLE = ("", "nan", "nat", "none", "null", "n/a", "na", "-", "--")
 _ZONE_AT_END = re.compile(
     r"(?P<time>.*\d)\s*(?:(?P<utc>UTC|GMT|Z)|(?<=\s)(?P<offset>[+-]\d\d(?::?\d\d)?))", re.IGNORECASE
 )
+# 12:34:56.7, 12 34 56.7, -12d34m56.7s or 12h34m; the parts are degrees, or hours
+_SEXAGESIMAL = re.compile(
+    r"\s*(?P<sign>[+−-]?)\s*(?P<whole>\d{1,3})\s*[:hd°\s]\s*(?P<minutes>[0-5]?\d)\s*"
+    r"(?:[:m'′\s]\s*(?P<seconds>[0-5]?\d(?:\.\d*)?)?)?\s*[s\"″]?\s*",
+    re.ASCII | re.IGNORECASE,
+)
+MAX_POSITION = 40  # characters of such a text
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 
 
@@ -131,6 +138,31 @@ def to_numbers(values: Series[Any]) -> tuple[Series[float], Series[bool]]:
     numbers = values.astype("object").map(number).astype("float64")
     is_odd = (numbers.isna() & ~is_absent(values)) | numbers.abs().eq(float("inf"))
     return numbers.mask(is_odd), is_odd
+
+
+def to_degrees(values: Series[Any], is_hours: bool) -> Series[Any]:
+    """Return cells with sexagesimal texts as degrees, and others as they are.
+
+    Parameters
+    ----------
+    values : Series
+        The cells.
+    is_hours : bool
+        True if the first part of such a text is hours, of 15°.
+    """
+
+    def degrees(value: Any) -> Any:
+        if not isinstance(value, str) or len(value) > MAX_POSITION:
+            return value
+        found = _SEXAGESIMAL.fullmatch(value)
+        if found is None:
+            return value
+        parts = (float(found[name] or 0) for name in ("whole", "minutes", "seconds"))
+        whole, minutes, seconds = parts
+        size = (whole + minutes / 60 + seconds / 3600) * (15 if is_hours else 1)
+        return -size if found["sign"] in ("-", "−") else size
+
+    return values.astype("object").map(degrees)
 
 
 def to_metric(

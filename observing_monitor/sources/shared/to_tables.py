@@ -11,6 +11,7 @@ from observing_monitor.sources.shared.cells import (
     Notes,
     is_absent,
     is_blank,
+    to_degrees,
     to_instants,
     to_metric,
     to_numbers,
@@ -159,6 +160,8 @@ def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) 
         return flags.where(words.isin(YES_WORDS) | (words.isin(NO_WORDS) & (words != "")))
     if column.kind == "text":
         return to_text(values).where(~is_blank(values))
+    if column.name in ("ra_deg", "dec_deg"):
+        values = to_degrees(values, is_hours=column.name == "ra_deg")
     made, odd = to_numbers(values)
     if column.name.endswith("_bytes"):  # several systems write -1 for "not known"
         made = made.where(~(made < 0))
