@@ -96,10 +96,10 @@ def test_a_night_by_settings_alone(observatory):
     timeline, use = observatory.section("timeline"), observatory.section("use")
     several = [int(n) for n in re.findall(r"<title>(\d+) exposures,", timeline)]
     assert timeline.count("<a href=") - len(several) + sum(several) == 98
-    assert len(re.findall("<title>2843[0-9]+, ", timeline)) > 35
+    assert len(re.findall("<title>284[34][0-9]+, ", timeline)) > 35
     assert "MST" in timeline and "sunset" in timeline
     assert "8 h 40 min" in use and "Science 8 h 40 min" in use
-    assert "from 2025-03-19 02:29:36" in re.sub(r"<[^>]*>", "", use)
+    assert "from 03-19 02:29:36" in re.sub(r"<[^>]*>", "", use)
     assert observatory.section("sky-map").count("<circle") > 40
     assert "<script" not in timeline + use + observatory.section("sky-map")
 
