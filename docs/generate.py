@@ -55,6 +55,7 @@ KINDS = {
     "int": "whole number",
     "float": "number",
     "bool": "true or false",
+    "flag": "true, false or empty",
     "instant": "instant (UTC)",
 }
 

@@ -90,7 +90,7 @@ def normalised(words: Series[Any], types: Mapping[str, str] | None = None) -> Se
 
 
 def type_of(word: str) -> str | None:
-    """Return the type that a word means, None if it says that nothing is known."""
+    """Return the type that a word means; None if it means nothing known."""
     plain = _PUNCTUATION.sub("", word.casefold())
     if plain in UNKNOWN:
         return None

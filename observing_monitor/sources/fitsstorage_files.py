@@ -131,7 +131,7 @@ class DiskFiles:
             return list(connection.execute(text(sql), values).one())
 
     def read(self, night: datetime.date) -> tuple[DataFrame, DataFrame, DataFrame]:
-        """Return the night's files, their ingests, and the exposures in their headers.
+        """Return the night's files, their ingests and their exposures.
 
         Returns
         -------

@@ -1,4 +1,7 @@
-"""Exposures of a Gen2 registry, as far as the camera's table `raw` has columns for them."""
+"""Exposures of a Gen2 registry.
+
+They have what the camera's table `raw` has columns for.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,9 @@ def check_zone(zone: str) -> None:
 
 
 def to_exposures(names: Sequence[str], rows: list[tuple[Any, ...]], zone: str) -> DataFrame:
-    """Return a night's exposures with the columns `columns.EXPOSURES`, by their start.
+    """Return a night's exposures, in order of their start.
+
+    The columns are `columns.EXPOSURES`.
 
     Parameters
     ----------

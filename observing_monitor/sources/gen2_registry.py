@@ -158,7 +158,7 @@ class Gen2Registry:
         return self._rows[1:]
 
     def exposures_of(self, night: datetime.date) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return the names and the distinct values that describe a night's exposures.
+        """Return names and distinct values of a night's exposures.
 
         An exposure of which detectors differ has several rows.
         """

@@ -136,7 +136,10 @@ def _instants(values: Sequence[Any]) -> Series[Any]:
 
 
 def _floats(values: Sequence[Any]) -> Series[float]:
-    """Return numbers; NaN for anything else, which SQLite allows in any column."""
+    """Return numbers; NaN for anything else.
+
+    SQLite allows any type in any column.
+    """
     import pandas as pd
 
     made = pd.to_numeric(pd.Series(values, dtype="object"), errors="coerce").astype("float64")

@@ -40,7 +40,7 @@ from observing_monitor.sources.expected_findings import findings
 from observing_monitor.sources.expected_rows import TextRow, as_of, as_of_row, text_metrics
 from observing_monitor.sources.expected_settings import ExpectedSettings
 from observing_monitor.sources.shared.to_tables import in_doubt
-from observing_monitor.sources.summit_exposures import to_exposures
+from observing_monitor.sources.summit_exposures import Readout, to_exposures
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -65,14 +65,6 @@ class ObjectState(NamedTuple):
     bucket: str
     size: Any
     exists: bool
-
-
-class Readout(NamedTuple):
-    """The end of an exposure, from a message."""
-
-    ended_at: datetime.datetime
-    exposure_s: float | None
-    facts: dict[str, str]  # additionalKeys and additionalValues
 
 
 class SummitMessages(Telling):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.model import columns, frames
 from observing_monitor.model.observation_types import normalised
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pandas import DataFrame
-
-    from observing_monitor.sources.summit import Readout
 
 
 # our column -> the additional keys that fill it, of which the first with a value counts
@@ -30,6 +28,14 @@ FACTS = {
 }
 # a longer exposure is a mistake
 MAX_S = 1e6
+
+
+class Readout(NamedTuple):
+    """The end of an exposure, from a message."""
+
+    ended_at: datetime.datetime
+    exposure_s: float | None
+    facts: dict[str, str]  # additionalKeys and additionalValues
 
 
 def to_exposures(readouts: Mapping[str, Readout]) -> DataFrame:

@@ -38,6 +38,7 @@ N_READ = {
     "table, CSV": [8],
     "table, JSON": [4],
     "table, JSON lines": [4],
+    "table, exposures": [4],
 }
 
 

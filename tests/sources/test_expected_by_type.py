@@ -18,7 +18,7 @@ OBSIDS = ("MC_O_20250430_000001", "MC_O_20250430_000002", "MC_O_20250430_000003"
 
 
 def compared(settings, types, sensors=("R22_S11",), now=ENDED):
-    """Return findings and headlines of three exposures with these types and sensors.
+    """Return findings and headlines of three exposures.
 
     The second and third have no R30_S00.
     """
@@ -43,7 +43,7 @@ def compared(settings, types, sensors=("R22_S11",), now=ENDED):
 
 
 def test_detectors_by_type():
-    """A bias needs only its own detectors; unknown types have those of every exposure."""
+    """A bias needs only its own detectors."""
     settings = {
         "detectors": ["R22_S11", "R30_S00"],
         "detectors_by_type": {"bias": ["R22_S11"], "test": 0},

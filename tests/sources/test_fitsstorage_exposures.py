@@ -58,7 +58,7 @@ def test_facts(fitsdata):
 
 
 def test_classes_and_versions(fitsdata):
-    """Acquisitions are told by their class; a data label is one exposure, as its frame has it."""
+    """A class tells acquisitions; a data label is one exposure."""
     acq = {**SCIENCE, "observation_class": "acq", "ut_datetime": "2016-03-19 04:00:00"}
     put_file(fitsdata, 1, "N20160319S0001.fits", ENTERED, label="L-1", facts=acq)
     flat = {"observation_type": "FLAT", "observation_class": "acqCal", "object": ""}

@@ -50,7 +50,7 @@ def test_real_repositories(shared_data, name, type_):
 
 
 def test_one_row_per_exposure(tmp_path):
-    """Detectors of an exposure are one row; the first of those that differ counts."""
+    """An exposure is one row; of detectors that differ, the first counts."""
     rows = [(n, d, "2020-02-12", n, "M 31" if d else "M 32", 30) for n in (2, 1) for d in (0, 1)]
     make_raw(tmp_path, SOME, *rows, (None, 0, "2020-02-12", 3, "lost", 1))
     made = repository(tmp_path).read(NIGHT).exposures
@@ -107,7 +107,7 @@ def test_unknown_zone(tmp_path):
 
 
 def test_a_large_night(tmp_path):
-    """Exposures of 100,000 raws take no longer than the raws, and half a second."""
+    """Exposures take no longer than their 100,000 raws, and half a second."""
     rows = [(n // 9, n % 9, "2020-02-12", n // 9, f"field {n // 200}", 30) for n in range(100_000)]
     make_raw(tmp_path, SOME)
     with contextlib.closing(sqlite3.connect(tmp_path / "registry.sqlite3")) as connection:

@@ -279,11 +279,11 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
     with repository.connect() as registry:
         values = repository.values(repository.layout(registry), NIGHT, "LATISS")
 
-        def plan():
+        of_raws = repository.sql(registry, WANTED)
+
+        def plan(sql=of_raws, values=values):
             """Return each table's step and index condition."""
-            ((answer,),) = registry.ask(
-                f"explain (format json) {repository.sql(registry, WANTED)}", values
-            )
+            ((answer,),) = registry.ask(f"explain (format json) {sql}", values)
             to_do, steps = [answer[0]["Plan"]], {}
             while to_do:
                 step = to_do.pop()
@@ -296,6 +296,9 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
             return steps
 
         ours = plan()
+        of_night = {name: values[name] for name in ("instrument", "day")}
+        kind, condition = plan(repository.exposures_sql(registry), of_night)["e"]
+        assert kind in ("Index Scan", "Bitmap Heap Scan") and "day_obs" in condition
         registry.ask(
             "select set_config(name, reset_val, true) from pg_settings where name = any(:names)",
             {"names": list(PLANS)},
@@ -316,7 +319,8 @@ def test_a_night_is_found_by_indexes_on_postgresql(tmp_path, postgres):
         for column in names
     ), ours
     assert any(kind == "Seq Scan" for kind, _ in theirs.values()), theirs
-    assert len(source(tmp_path).read(NIGHT).attempts) == 1501
+    reading = source(tmp_path).read(NIGHT)
+    assert len(reading.attempts) == len(reading.exposures) == 1501
 
 
 def test_unknown_versions_are_refused(tmp_path, three, capfd):  # noqa: F811

@@ -62,7 +62,7 @@ def test_real_repositories(shared_data, name, type_):
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_schema_of_today(tmp_path, postgres, kind):
-    """A repository of today's Butler gives one row per exposure, with all its facts."""
+    """Today's Butler gives one row per exposure, with all its facts."""
     files = [raw_file(tmp_path / "storage", NIGHT, 1, detector=n) for n in (0, 1)]
     raws = [Raw(file, 1, NIGHT, n, facts=SEEN) for n, file in enumerate(files)]
     raws.append(Raw(raw_file(tmp_path / "storage", NIGHT, 2), 2, NIGHT))

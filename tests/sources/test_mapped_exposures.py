@@ -103,7 +103,7 @@ def test_desi_nights(shared_data, name, n_exposures, by):
 
 
 def test_a_target_that_is_corrected(shared_data, tmp_path):
-    """A row that is corrected later is noticed, and a file that is not is the same."""
+    """A row that is corrected later is noticed."""
     path = tmp_path / "table.csv"
     text = (shared_data / "desi" / "exposure_table_20211129.csv").read_text()
     path.write_text(text)
@@ -117,7 +117,7 @@ def test_a_target_that_is_corrected(shared_data, tmp_path):
 
 
 def test_query(tmp_path):
-    """A query with a row per detector gives an exposure once, with its words and flags."""
+    """A query with a row per detector gives each exposure once."""
     path = tmp_path / "log.db"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("create table log (id, n, at, type, sky, fwhm, why)")

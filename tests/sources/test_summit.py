@@ -177,7 +177,7 @@ def test_settings_to_pages(tmp_path):
 
 
 def test_exposures(shared_data, tmp_path):
-    """A real end of readout is an exposure, with its type, group, program and times."""
+    """A real end of readout is an exposure, with its facts and times."""
     folder = tmp_path / "20250502"
     folder.mkdir()
     real = json.loads((shared_data / "summit" / "endReadout.json").read_text())

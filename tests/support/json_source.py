@@ -1,6 +1,7 @@
 """A source package that answers with JSON files.
 
-    FOLDER/YYYY-MM-DD.json      {"files": [row, ...], "attempts": [row, ...], "metrics": [row, ...]}
+    FOLDER/YYYY-MM-DD.json      {"files": [row, ...], "attempts": [row, ...], "metrics": [row, ...],
+                                 "exposures": [row, ...]}
 
 A store collected through it can be published with any other kind of source of the same name,
 because publishing reads no source.
@@ -15,7 +16,12 @@ from observing_monitor import columns
 from observing_monitor.sources import Reading, Telling
 
 KIND = "json_files"
-TABLES = {"files": columns.FILES, "attempts": columns.ATTEMPTS, "metrics": columns.METRICS}
+TABLES = {
+    "files": columns.FILES,
+    "attempts": columns.ATTEMPTS,
+    "metrics": columns.METRICS,
+    "exposures": columns.EXPOSURES,
+}
 
 
 class JsonFiles(Telling):

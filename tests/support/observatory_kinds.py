@@ -20,6 +20,14 @@ def _files():
     return {"files": [*images(FIRST), file_row("notes.txt", FIRST)]}
 
 
+def _exposures():
+    """Return exposures of the night, of two types."""
+    names = [row["obsid"] for row in images(FIRST)]
+    types = ("science", "science", "bias", "bias")
+    rows = zip(names, types, strict=True)
+    return {"exposures": [{"obsid": name, "observation_type": type_} for name, type_ in rows]}
+
+
 def _attempts(stage="ingest"):
     first, second, *_ = images(FIRST)
     failed = attempt_row(second, stage, "failure", message="ValueError: no date")
@@ -139,5 +147,5 @@ def of_kind(kind):
     sources, all_said = [{"type": kind, **settings, "name": "it"}], {"it": said}
     if settings.get("type", kind) == "expected":
         sources.append({"type": "files", "name": "files", "path": "/gone/storage"})
-        all_said["files"] = _files()
+        all_said["files"] = _files() | _exposures()
     return beside_weather({"sources": sources}, all_said, {"it": stages})

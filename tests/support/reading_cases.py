@@ -70,6 +70,9 @@ CASES = [
     ReadingCase("table, JSON", {"zone": "Pacific/Honolulu"}),
     ReadingCase("table, JSON", {}, rule="UTC+4h"),
     ReadingCase("table, JSON lines", {"values": {"seeing": "rh"}}),
+    ReadingCase("table, exposures", {"types": {"sky": "flat"}}),
+    ReadingCase("table, exposures", {"measures": {"image_quality": "fwhm"}}),
+    ReadingCase("table, exposures", {"zone": "Pacific/Honolulu"}),
     ReadingCase("lasair", {}, rule="UTC"),
     ReadingCase("fitsstorage_logs", {}, rule="UTC"),
     ReadingCase("files", {}, rule="UTC+4h"),
@@ -99,7 +102,7 @@ NOT_SWEPT = {
         **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
     },
     "sql": {
-        **dict.fromkeys(("values", "units"), ALIKE),
+        **dict.fromkeys(("values", "units", "types", "measures"), ALIKE),
         "missing": NOTHING_MISSING,
         **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
     },

@@ -270,6 +270,15 @@ def table_jsonl(folder):
     return [source | {"values": {"seeing": "inner.fwhm", "humidity": "rh"}}], [path]
 
 
+def table_exposures(folder):
+    path = folder / "exposures.csv"
+    lines = [f"{n},{row['time']},{('ZERO', 'sky')[n % 2]},0.{n}\n" for n, row in enumerate(ROWS)]
+    path.write_text("".join(["id,time,kind,fwhm\n", *lines]))
+    columns = {"exposure": "id", "started_at": "time", "observation_type": "kind"}
+    source = {"type": "table", "path": path, "feeds": "exposures", "columns": columns}
+    return [source | {"measures": {"seeing": "fwhm"}}], [path]
+
+
 KINDS = {
     "files": files,
     "gen2": gen2,
@@ -287,4 +296,5 @@ KINDS = {
     "table, CSV": table_csv,
     "table, JSON": table_json,
     "table, JSON lines": table_jsonl,
+    "table, exposures": table_exposures,
 }

@@ -153,6 +153,8 @@ SWEPT = [
         first=-3,
         n_files=20,
         n_exposures=20,
+        detectors_by_type={"science": 0},
+        n_exposures_by_type={"bias": 20},
         kinds=["txt"],
         level="error",
         max_named=1,
@@ -257,6 +259,8 @@ MAPPED = {
     "zone": "TAI",
     "statuses": {"ok": "success"},
     "missing": [-99],
+    "types": {"zero": "bias"},
+    "measures": {"seeing": "fwhm"},
 }
 DATABASE = {"password_env": "PASSWORD", "timeout_s": 5}
 NAMES = r"(?P<exposure>\w+)"
@@ -275,7 +279,7 @@ READING = {
         "name_pattern": NAMES,
         "storage": {"region": "eu-central-1"},
     },
-    "gen2": {"query_links": True, "raw_pattern": RAW},
+    "gen2": {"query_links": True, "raw_pattern": RAW, "zone": "UTC"},
     "gen3": {"instrument": "LATISS", "dataset_type": "raws", **DATABASE},
     "dbb": {"timezone": "America/Santiago", "name_pattern": NAMES, **DATABASE},
     "fitsstorage": {

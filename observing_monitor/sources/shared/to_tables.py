@@ -243,7 +243,7 @@ def _exposures(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
 
 
 def _without_bars(texts: Series[str]) -> Series[str]:
-    """Return texts without the | that ends each part of a list, as DESI writes them."""
+    """Return texts without the | that ends each part of a DESI list."""
     has_bar = texts.str.endswith("|", na=False)
     if not has_bar.any():
         return texts
