@@ -88,6 +88,8 @@ class Night:
         Names of the files of which every pixel is 0.
     stopped : tuple of Finding
         From `stopped.stopped_findings`.
+    exposures : tuple of Finding
+        From `exposure_checks.exposure_findings`.
     """
 
     summary: Mapping[str, Any]
@@ -111,6 +113,7 @@ class Night:
     since: Mapping[str, str] = field(default_factory=dict)
     zeros: tuple[str, ...] = ()
     stopped: tuple[Finding, ...] = ()
+    exposures: tuple[Finding, ...] = ()
 
 
 def listed(found: Finding, label: str, rows: tuple[Row, ...], n_rows: int) -> Finding:
@@ -135,6 +138,11 @@ def silence_words(source: str, silent: Fault | Silent) -> str:
 def check_stopped(night: Night) -> Iterable[Finding]:
     """Check that files still come, and still pass each stage."""
     yield from night.stopped
+
+
+def check_exposures(night: Night) -> Iterable[Finding]:
+    """Check that exposures have files, and that sources agree on them."""
+    yield from night.exposures
 
 
 def check_classes(night: Night) -> Iterable[Finding]:
@@ -379,6 +387,7 @@ CHECKS = (
     check_notes,
     check_settings,
     check_zeros,
+    check_exposures,
     report_changes,
     report_cross_night,
     report_removed,

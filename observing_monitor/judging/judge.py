@@ -35,7 +35,7 @@ from observing_monitor.model.finding import (
 )
 from observing_monitor.model.nights import iso_utc
 from observing_monitor.model.wording import clock, n_of, seconds
-from observing_monitor.settings.traits import file_sources, source_classes
+from observing_monitor.settings.traits import file_sources, source_classes, trusted_order
 from observing_monitor.sources.registry import BUILT_IN
 from observing_monitor.tables.changes import describe
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from observing_monitor.judging.exposure_checks import ExposureFindings
     from observing_monitor.judging.known_issues import Issue
     from observing_monitor.judging.night_work import NightWork
     from observing_monitor.judging.quiet import Stopped
@@ -93,6 +94,7 @@ def judge_night(
     row = job.row.copy()
     own, shared = cross_night.assign_to_nights(job.night, tables, unmatched)
     judged = _classified(job, own)
+    own, exposures = _exposures(job, own, tables, judged, unmatched)
     _note_rhythm(job, row, judged, own)
     stopped = quiet.stopped_flows(job, row)
     row["quiet"] = quiet.as_kept(stopped)
@@ -100,11 +102,11 @@ def judge_night(
     from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
     use = night_use(job, own)
     row["is_observed"] = use is not None and use.known_until is not None
-    night = _night(job, own, judged, shared, stopped, use)
+    night = _night(job, own, judged, shared, stopped, exposures, use)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
-        night = _night(job, own, judged, shared, stopped, use)
+        night = _night(job, own, judged, shared, stopped, exposures, use)
     found = _acknowledged(checks.findings(night, from_sources), job.issues)
     status, info = _sum_up(job, own, found)
     headlines, row["units"], row["aggregates"] = headline_values(
@@ -120,7 +122,9 @@ def judge_night(
     }
     row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
-    row["next_change_at"] = iso_utc(_next_change(job, judged, status, use))
+    row["next_change_at"] = iso_utc(
+        _next_change(job, judged, status, [exposures.next_change, use_changes_at(job, use)])
+    )
     row["worse"] = dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
@@ -138,16 +142,46 @@ def _classified(job: NightWork, tables: Tables) -> DataFrame:
     return classify.classify(tables.files, tables.ingests, limits, job.now, has_answered)
 
 
+def _exposures(
+    job: NightWork,
+    own: Tables,
+    told: Tables,
+    judged: DataFrame,
+    unmatched: Mapping[datetime.date, Tables],
+) -> tuple[Tables, ExposureFindings]:
+    """Return tables with exposures by the settings of now, and findings."""
+    from observing_monitor.judging.exposure_checks import ExposureFindings, exposure_findings
+    from observing_monitor.model.arrays import index_in
+    from observing_monitor.tables.observed import join_exposures
+
+    if own.reports.empty:
+        return own, ExposureFindings()
+    joined = join_exposures(own.reports, trusted_order(job.stream), own.files)
+    # files of the night's exposures may lie on another night, and be counted there
+    elsewhere = [told.files, *(other.files for other in unmatched.values())]
+    # and exposures of its files may be of another night, from which these have attempts
+    tried = own.ingests["file_id"][index_in(own.ingests["file_id"], told.ingests["file_id"]) < 0]
+    of_others = index_in(judged["file_id"], tried) >= 0
+    found = exposure_findings(job, joined, judged[~of_others], elsewhere)
+    return replace(own, exposures=joined.exposures), found
+
+
 def _next_change(
-    job: NightWork, judged: DataFrame, status: str, use: NightUse | None
+    job: NightWork,
+    judged: DataFrame,
+    status: str,
+    of_exposures: Iterable[datetime.datetime | None],
 ) -> datetime.datetime | None:
-    """Return when time alone will change anything that is judged."""
+    """Return when time alone will change anything that is judged.
+
+    `of_exposures` are the times at which it changes what is said of exposures.
+    """
     from observing_monitor.tables import classify
 
     if status == NONE:
         return job.stream.rule.bounds(job.night)[1]
-    changes = (classify.next_change(judged, bool(job.row.get("is_told"))), use_changes_at(job, use))
-    return min((at for at in changes if at is not None), default=None)
+    of_files = classify.next_change(judged, bool(job.row.get("is_told")))
+    return min((at for at in (of_files, *of_exposures) if at), default=None)
 
 
 def _note_rhythm(job: NightWork, row: IndexRow, judged: DataFrame, tables: Tables) -> None:
@@ -190,6 +224,7 @@ def _night(
     judged: DataFrame,
     shared: Sequence[CrossNightFiles],
     stopped: Sequence[Stopped],
+    exposures: ExposureFindings,
     use: NightUse | None,
 ) -> checks.Night:
     """Return the facts that checks use."""
@@ -222,6 +257,7 @@ def _night(
         zeros=tuple(files_of_zeros(stream, row)),
         since={name: clock(at) for name, at in first_errors.items()},
         stopped=tuple(stopped_findings(stopped, stream, bool(summary["n_files"]))),
+        exposures=exposures.found,
     )
 
 

@@ -129,8 +129,10 @@ def _contributors(rows: DataFrame, groups: NDArray[int64], order: Sequence[str])
     ranked = np.argsort(_ranks(pd.Series(names, dtype="str"), order))
     has = np.zeros((int(groups[-1]) + 1, len(names)), dtype=bool)
     has[groups, codes] = True
-    patterns, of = np.unique(has[:, ranked], axis=0, return_inverse=True)
-    texts = [" ".join(names[ranked[k]] for k in np.flatnonzero(pattern)) for pattern in patterns]
+    packed = np.packbits(has[:, ranked], axis=1)
+    patterns, of = np.unique(packed, axis=0, return_inverse=True)
+    told = np.unpackbits(patterns, axis=1, count=len(names))
+    texts = [" ".join(names[ranked[k]] for k in np.flatnonzero(pattern)) for pattern in told]
     return pd.Series(texts, dtype="str").take(of.ravel()).reset_index(drop=True)
 
 
@@ -201,8 +203,9 @@ def _differs(values: Series[Any], first: NDArray[int64]) -> NDArray[bool_]:
         made[at] = ~(np.abs(mine - theirs) <= allowed)
     elif len(at):
         # another form of a name is no other name
-        names = values.str.lower().str.replace(r"[\s_-]+", "", regex=True)
-        codes = pd.factorize(names)[0]
+        codes, names = pd.factorize(values)
+        plain = pd.Series(names).str.lower().str.replace(r"[\s_-]+", "", regex=True)
+        codes = pd.factorize(plain)[0][codes]
         made[at] = codes[at] != codes[first[at]]
     return made
 

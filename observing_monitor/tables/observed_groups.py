@@ -172,30 +172,58 @@ def _joined_by(
     is_unsure : array of bool
         True for each report without an exposure whose key fits several.
     """
+    exposure = facts["exposure"].to_numpy()
     keys, is_unsure = _with_instrument(keys, facts["instrument"].to_numpy())
-    is_unsure &= facts["exposure"].to_numpy() < 0
-    pairs = pd.DataFrame({"key": keys, "group": groups})[keys >= 0].drop_duplicates()
-    pairs = pairs[pairs.duplicated("key", keep=False)]
-    if pairs.empty:
+    is_unsure &= exposure < 0
+    key = _shared_keys(keys, groups)
+    rows = np.flatnonzero(key >= 0)
+    if not len(rows):
         return groups, is_unsure
-    rows = facts.assign(group=groups, row=np.arange(len(groups)))
-    rows = pairs.merge(rows, on="group")
-    n_sources = rows.drop_duplicates(["key", "source"])["key"].value_counts()
-    of_several = n_sources.index[n_sources > 1]
-    crowded = rows.drop_duplicates(["key", "source", "group"])
-    refused = set(crowded.loc[crowded.duplicated(["key", "source"]), "key"])
+    key, group, source = key[rows], groups[rows], facts["source"].to_numpy()[rows]
+    sources, _ = _distinct(key, source)
+    # a source with two groups of one key, which it has once per group
+    of_source, _ = _distinct(key * (source.max() + 1) + source, group)
+    refused = np.unique(_repeated(of_source) // (source.max() + 1))
     for fact in same:
-        known = rows[rows[fact] >= 0].drop_duplicates(["key", fact])
-        refused |= set(known.loc[known.duplicated("key"), "key"])
-    is_refused = pairs["key"].isin(refused)
-    joined = pairs[~is_refused].drop_duplicates("group")
-    if len(joined):
-        joined = joined.assign(first=joined.groupby("key")["group"].transform("min"))
-        joined = joined.sort_values("group")
-        old = joined["group"].to_numpy()
-        at = np.searchsorted(old, groups).clip(max=len(old) - 1)
-        groups = np.where(old[at] == groups, joined["first"].to_numpy()[at], groups)
-    left = rows[rows["key"].isin(refused) & rows["key"].isin(of_several)]
-    has_exposure = left.groupby("group")["exposure"].transform("max") >= 0
-    is_unsure[left.loc[~has_exposure, "row"].to_numpy()] = True
-    return groups, is_unsure
+        values = facts[fact].to_numpy()[rows]
+        told, _ = _distinct(key[values >= 0], values[values >= 0])
+        refused = np.union1d(refused, _repeated(told))
+    is_refused = np.isin(key, refused)
+    if not is_refused.all():
+        first = np.full(int(key.max()) + 1, group.max())
+        np.minimum.at(first, key, group)
+        new = np.arange(int(groups.max()) + 1)
+        new[group[~is_refused]] = first[key[~is_refused]]
+        joined = new[groups]
+    else:
+        joined = groups
+    has_exposure = _any_of(groups, exposure >= 0)[group]
+    is_odd = is_refused & np.isin(key, _repeated(sources)) & ~has_exposure
+    is_unsure[rows[is_odd]] = True
+    return joined, is_unsure
+
+
+def _shared_keys(keys: NDArray[int64], groups: NDArray[int64]) -> NDArray[int64]:
+    """Return the key that each report's group shares with others, or -1.
+
+    A group with two such keys counts for the first.
+    """
+    of_pair, group = _distinct(keys[keys >= 0], groups[keys >= 0])
+    is_shared = np.isin(of_pair, _repeated(of_pair))
+    group, at = np.unique(group[is_shared], return_index=True)
+    of_group = np.full(int(groups.max()) + 1, -1)
+    of_group[group] = of_pair[is_shared][at]
+    return of_group[groups]
+
+
+def _distinct(one: NDArray[int64], other: NDArray[int64]) -> tuple[NDArray[int64], NDArray[int64]]:
+    """Return the distinct pairs of two columns, sorted."""
+    n = int(other.max(initial=0)) + 1
+    pairs = np.unique(one * n + other)
+    return pairs // n, pairs % n
+
+
+def _repeated(values: NDArray[int64]) -> NDArray[int64]:
+    """Return sorted values that occur several times, each at least once."""
+    made: NDArray[int64] = values[1:][values[1:] == values[:-1]]
+    return made
