@@ -122,9 +122,7 @@ def judge_night(
     }
     row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
-    row["next_change_at"] = iso_utc(
-        _next_change(job, judged, status, [exposures.next_change, use_changes_at(job, use)])
-    )
+    row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use))
     row["worse"] = dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
@@ -170,18 +168,17 @@ def _next_change(
     job: NightWork,
     judged: DataFrame,
     status: str,
-    of_exposures: Iterable[datetime.datetime | None],
+    exposures: ExposureFindings,
+    use: NightUse | None,
 ) -> datetime.datetime | None:
-    """Return when time alone will change anything that is judged.
-
-    `of_exposures` are the times at which it changes what is said of exposures.
-    """
+    """Return when time alone will change anything that is judged."""
     from observing_monitor.tables import classify
 
     if status == NONE:
         return job.stream.rule.bounds(job.night)[1]
     of_files = classify.next_change(judged, bool(job.row.get("is_told")))
-    return min((at for at in (of_files, *of_exposures) if at), default=None)
+    changes = (of_files, exposures.next_change, use_changes_at(job, use))
+    return min((at for at in changes if at), default=None)
 
 
 def _note_rhythm(job: NightWork, row: IndexRow, judged: DataFrame, tables: Tables) -> None:
