@@ -87,7 +87,7 @@ def observatory(tmp_path, shared_data):
 
 
 def test_a_night_by_settings_alone(observatory):
-    """A table of exposures gives a timeline, the use of the night and a sky map."""
+    """A table of exposures gives a timeline, numbers and a sky map."""
     row = observatory.run()
     assert row["n_exposures_science"] == 35
     assert row["night_s"] == pytest.approx(row["science_s"] + row["gaps_s"], rel=0.2)
@@ -105,7 +105,7 @@ def test_a_night_by_settings_alone(observatory):
 
 
 def test_the_page_names_the_setting_that_is_missing(observatory):
-    """Without a position there are no shares, and the page says which setting is missing."""
+    """Without a position, the page names the setting that is missing."""
     observatory.desi = {"night_rule": "UTC-19h"}
     row = observatory.run()
     assert row["night_s"] is None and row["started_late_s"] is None and row["n_gaps"] == 0
@@ -153,7 +153,7 @@ def test_metrics_of_another_stream(observatory):
 
 
 def test_a_running_night(observatory):
-    """A night counts until its last data, and time alone changes nothing before morning."""
+    """A night counts until its last data, and is whole in the morning."""
     science = [n for n, line in enumerate(observatory.lines) if ",science," in line]
     observatory.table.write_text("".join(observatory.lines[: science[9] + 1]))
     at = datetime.datetime(2025, 3, 19, 6, tzinfo=datetime.UTC)

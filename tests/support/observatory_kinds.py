@@ -160,7 +160,7 @@ def of_kind(kind):
 
 
 def of_exposures():
-    """Return an observatory of a telescope: science with a gap, and its seeing."""
+    """Return a telescope: science with a gap, and seeing."""
     starts = ("01:00", "01:11", "01:12", "03:00", "08:50")
     rows = [
         {

@@ -30,7 +30,10 @@ class Settings:
 
 
 def observed(text):
-    """Return the sections of a running night; `text` is in all that others wrote."""
+    """Return the sections of a running night.
+
+    `text` is in all that others wrote.
+    """
     text = text.replace("\udcff", "\ufffd")  # tables are UTF-8
     starts = [START + pd.Timedelta(seconds=seconds) for seconds in (0, 60, 61, 5000)]
     rows = frames.frame(
