@@ -23,7 +23,8 @@ N_SHAPES = 5  # shapes that the template draws
 N_TONES = 10
 MAX_KINDS = 10
 RADIUS = 90.0  # of the horizon
-STEP = 0.5  # pointings that are closer are one mark
+STEP, COARSEST = 0.5, 8.0  # pointings that are closer are one mark
+MAX_POINTINGS = 500  # of a kind on a map
 
 
 class _Places(NamedTuple):
@@ -118,8 +119,13 @@ def _on_grid(ra_deg: Floats, dec_deg: Floats) -> list[Pointing]:
 
 
 def _distinct(x: Floats, y: Floats) -> list[Pointing]:
-    rounded = {(round(a / STEP) * STEP, round(b / STEP) * STEP) for a, b in zip(x, y, strict=True)}
-    return [Pointing(float(a), float(b)) for a, b in sorted(rounded)]
+    """Return places without those that others hide; of very many, some are moved a little."""
+    places, step = np.column_stack((x, y)), STEP
+    made = np.unique(np.round(places / step), axis=0)
+    while len(made) > MAX_POINTINGS and step < COARSEST:
+        step *= 2
+        made = np.unique(np.round(places / step), axis=0)
+    return [Pointing(float(a), float(b)) for a, b in (made * step + 0.0).tolist()]
 
 
 def _moon(starts: Floats, ends: Floats, position: Position | None) -> Moon | None:

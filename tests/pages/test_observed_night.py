@@ -167,3 +167,24 @@ def test_a_running_night(observatory):
     morning = observatory.run(at + datetime.timedelta(hours=7))
     assert morning["night_s"] > 36_000 and morning["ended_early_s"] > 20_000
     assert morning["n_gaps"] == row["n_gaps"] + (row["n_gaps"] == 0)
+
+
+def test_marks_lead_to_the_rows_of_all_pages(observatory):
+    """Marks and gaps of many exposures lead to their rows, on whatever page these are."""
+    header, row = observatory.lines[0], observatory.lines[60].split(",")
+    place = header.strip().split(",").index("MJD-OBS")
+    rows = []
+    for number in range(250):
+        at = 60753.11 + 0.001 * number + (0.05 if number > 100 else 0)
+        rows.append(",".join([str(number), *row[1:place], f"{at:.6f}", *row[place + 1 :]]))
+    observatory.table.write_text(header + "".join(rows))
+    assert observatory.run()["n_gaps"] == 2
+    hrefs = re.findall('href="([^"]*#exposure-[^"]*)"', observatory.section("timeline"))
+    hrefs += re.findall('href="([^"]*#exposure-[^"]*)"', observatory.section("use"))
+    assert len(hrefs) > 200
+    pages = {href.partition("#")[0] for href in hrefs}
+    assert pages == {"", f"{NIGHT}.exposures.html"}
+    for href in hrefs:
+        name, _, anchor = href.partition("#")
+        page = observatory.page.parent / (name or observatory.page.name)
+        assert f'id="{anchor}"' in page.read_text(), href
