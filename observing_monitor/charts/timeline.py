@@ -55,6 +55,7 @@ def timeline(
     place: Place,
     series: Sequence[Metric] = (),
     hrefs: Mapping[str, str] | None = None,
+    late: Floats | None = None,
 ) -> Timeline | None:
     """Return the timeline of a night; None if no exposure has a time.
 
@@ -71,6 +72,8 @@ def timeline(
         The metrics that the settings name.
     hrefs : mapping, optional
         Where the row of each exposure is, by its anchor; by default, on the same page.
+    late : array of float, optional
+        Seconds since 1970 at which files were created that came late, or were not ingested.
     """
     from observing_monitor.tables.intervals import of_exposures
 
@@ -83,7 +86,7 @@ def timeline(
     curves = {one.label: _curve(one, axis) for one in series}
     listed = _listed(exposures, taken, hrefs)
     return Timeline(
-        strips=_strips(exposures, listed, axis),
+        strips=[*_strips(exposures, listed, axis), *_late_strip(late, axis)],
         gaps=_gaps(use, axis),
         sky=[_box(span, axis) for span in over.sun if span.name != "day"] if over else [],
         moon=[_box(span, axis) for span in over.moon if axis.is_in(span)] if over else [],
@@ -265,6 +268,25 @@ def _facts(exposure_time_s: float, target: str, program: str, airmass: float) ->
     facts = [] if math.isnan(exposure_time_s) else [f"{wording.rounded(exposure_time_s)} s"]
     facts += [text for text in (target, program) if text]
     return facts if math.isnan(airmass) else [*facts, f"airmass {airmass:.2f}"]
+
+
+def _late_strip(late: Floats | None, axis: Axis) -> list[Strip]:
+    """Return the strip of files that came late or were not ingested, if any."""
+    import numpy as np
+
+    if late is None:
+        return []
+    times = np.sort(late[(late >= axis.start) & (late <= axis.end)])
+    if not len(times):
+        return []
+    # several files of one exposure are one mark
+    bins = np.floor((times - axis.start) / axis.length * MAX_MARKS)
+    starts = np.flatnonzero(np.diff(bins, prepend=-1)).tolist()
+    marks = []
+    for start, end in zip(starts, [*starts[1:], len(times)], strict=True):
+        words = f"{wording.n_of(end - start, 'file')}, {_clock(times[start])} UTC"
+        marks.append(Mark(axis.percent(times[start]), 2 * NARROWEST, "", words))
+    return [Strip("late or failed files", "failed", marks)]
 
 
 def _gaps(use: NightUse, axis: Axis) -> list[Box]:

@@ -29,7 +29,7 @@ def exposures(n, **values):
 
 
 def test_the_dome_from_below():
-    """North is up and east left, as one sees the sky; the zenith is in the middle."""
+    """North is up and east left; the zenith is in the middle."""
     rows = exposures(4, altitude_deg=[0.0, 0, 0, 90], azimuth_deg=[0.0, 90, 180, 0])
     (kind,) = sky_map(rows, None).kinds
     assert sorted((it.x, it.y) for it in kind.horizontal) == [(-90, 0), (0, -90), (0, 0), (0, 90)]

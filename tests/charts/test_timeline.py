@@ -154,6 +154,22 @@ def test_a_metric_without_values_is_named():
     assert (got.curves, got.missing) == ([], ["weather/rain"])
 
 
+def test_late_files_have_a_strip():
+    """Late files are below the exposures, those of one exposure as one mark."""
+    at = START.timestamp()
+    rows = exposures(60)
+    use = use_of_night(rows, metrics(), None, NightSpan(*BOUNDS))
+    late = np.array([at + 1800, at, at + 1, at + 1e6, np.nan])
+    got = timeline(rows, use, BOUNDS, NOWHERE, late=late)
+    assert [strip.label for strip in got.strips] == ["science", "late or failed files"]
+    assert [mark.words for mark in got.strips[1].marks] == [
+        "2 files, 02:00 UTC",
+        "1 file, 02:30 UTC",
+    ]
+    nothing = timeline(rows, use, BOUNDS, NOWHERE, late=late[3:])
+    assert [strip.label for strip in nothing.strips] == ["science"]
+
+
 def test_without_times():
     """A night whose exposures have no times has no timeline."""
     rows = exposures(2, started_at=[None, None], ended_at=[None, None])

@@ -170,7 +170,7 @@ def test_a_running_night(observatory):
 
 
 def test_marks_lead_to_the_rows_of_all_pages(observatory):
-    """Marks and gaps of many exposures lead to their rows, on whatever page these are."""
+    """Marks and gaps lead to rows, on whatever page these are."""
     header, row = observatory.lines[0], observatory.lines[60].split(",")
     place = header.strip().split(",").index("MJD-OBS")
     rows = []
