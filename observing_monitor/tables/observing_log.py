@@ -9,16 +9,14 @@ import numpy as np
 from observing_monitor.model import columns
 from observing_monitor.model.arrays import index_in, sort_rows
 from observing_monitor.tables.exposures import group_exposures
+from observing_monitor.tables.observed import rows_of_files
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
 MAX_MEASURES = 12  # columns of numbers
-# what an exposure and its files may have in common, the surest first
-KEYS = ("exposure", "obsid", "seq_num")
 
 
 class Measure(NamedTuple):
@@ -77,37 +75,6 @@ def observing_log(exposures: DataFrame, judged: DataFrame, metrics: DataFrame) -
         _measures(exposures, metrics),
         group_exposures(judged[of_files < 0]),
     )
-
-
-def rows_of_files(files: DataFrame, exposures: DataFrame) -> NDArray[np.int64]:
-    """Return the position of each file's exposure, or -1.
-
-    By `exposure`, else `obsid`, else `seq_num`. A name that two instruments use is no key.
-
-    Parameters
-    ----------
-    files : DataFrame
-        Columns `columns.FILES`.
-    exposures : DataFrame
-        Columns `columns.EXPOSURES`.
-    """
-    found = np.full(len(files), -1)
-    if exposures.empty:
-        return found
-    for key in KEYS:
-        is_left = found < 0
-        if not is_left.any():
-            break
-        is_key = exposures[key].notna() & ~exposures[key].duplicated(keep=False)
-        mine, theirs = _as_text(files[key][is_left]), _as_text(exposures[key].where(is_key))
-        found[is_left] = index_in(mine, theirs)
-    return found
-
-
-def _as_text(values: Series[Any]) -> Series[str]:
-    if values.dtype == columns.DTYPES["text"]:
-        return values
-    return values.astype("str").where(values.notna()).astype(columns.DTYPES["text"])
 
 
 def _gaps(exposures: DataFrame) -> Series[float]:

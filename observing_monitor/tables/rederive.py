@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from observing_monitor.model import frames
 from observing_monitor.model.arrays import index_in, take_rows
+from observing_monitor.model.columns import METRICS
 from observing_monitor.model.reading import Reading, Tables
 from observing_monitor.tables.match import ENRICHED, is_made_up
 from observing_monitor.tables.match_rows import stems
@@ -251,7 +253,8 @@ def _metrics(
     if not reading.append:
         return metrics, 0
     there = reading.still_there or reading
-    now = reading.metrics if there.metrics is None else there.metrics
+    # a source that was written for an earlier version may lack newer columns
+    now = frames.frame(METRICS, reading.metrics if there.metrics is None else there.metrics)
     keys = METRIC_KEYS
     is_again = pd.MultiIndex.from_frame(own[keys]).isin(pd.MultiIndex.from_frame(now[keys]))
     if not reading.has_own_times:

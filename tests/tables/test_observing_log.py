@@ -5,7 +5,8 @@ import pytest
 from night_tables import HOUR, NOW, files
 
 from observing_monitor.model import columns, frames
-from observing_monitor.tables.observing_log import observing_log, rows_of_files, with_measures
+from observing_monitor.tables.observed import rows_of_files
+from observing_monitor.tables.observing_log import observing_log, with_measures
 
 SECOND = pd.Timedelta(seconds=1)
 
