@@ -102,7 +102,7 @@ NOT_SWEPT = {
         **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
     },
     "sql": {
-        **dict.fromkeys(("values", "units", "types", "measures"), ALIKE),
+        **dict.fromkeys(("values", "units", "types"), ALIKE),
         "missing": NOTHING_MISSING,
         **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
     },

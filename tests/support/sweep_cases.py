@@ -271,8 +271,9 @@ MAPPED = {
     "statuses": {"ok": "success"},
     "missing": [-99],
     "types": {"zero": "bias"},
-    "measures": {"seeing": "fwhm"},
 }
+# of rows that are exposures, which those of these observatories are not
+OF_EXPOSURES = {"table": ("measures",), "sql": ("measures",)}
 DATABASE = {"password_env": "PASSWORD", "timeout_s": 5}
 NAMES = r"(?P<exposure>\w+)"
 RAW = r"(?P<exposure>\d+)-det(?P<detector>\d+)"
@@ -405,7 +406,7 @@ NOT_SWEPT = {
         ("of", "when", "timeout_s", "url", "url_env", "url_file", "token_env", "token_file"), TOLD
     ),
     **{
-        kind: dict.fromkeys([*settings, *EVERY_SOURCE], HOW_READ)
+        kind: dict.fromkeys([*settings, *OF_EXPOSURES.get(kind, ()), *EVERY_SOURCE], HOW_READ)
         for kind, settings in READING.items()
     },
 }
