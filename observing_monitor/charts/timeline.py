@@ -1,4 +1,4 @@
-"""Timeline of a night: its exposures as strips over time, drawn without a script.
+"""Timeline of a night: its exposures as strips over time.
 
 Places along the time axis are percent of its length, so that text keeps its size on any screen.
 """
@@ -42,7 +42,7 @@ class Metric(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a telescope is, as far as that is set."""
+    """Position and time zone of a telescope."""
 
     position: Position | None
     timezone: str
@@ -155,7 +155,10 @@ def _ticks(axis: Axis, timezone: str) -> tuple[str, list[Tick]]:
 
 
 def _zone_name(local: datetime.datetime) -> str:
-    """Return the name of a local time; many zones have only numbers, such as -03."""
+    """Return the name of a local time.
+
+    Many zones have only numbers, such as -03.
+    """
     name = local.tzname() or ""
     return f"UTC{name}".replace("-", "−") if name.startswith(("+", "-")) else name
 
@@ -180,7 +183,7 @@ def _clock(at: float) -> str:
 
 
 class _Exposures(NamedTuple):
-    """A night's exposures, as lists, which are faster to look into than a table."""
+    """A night's exposures, as lists: faster than a table."""
 
     taken: Taken
     names: list[str]

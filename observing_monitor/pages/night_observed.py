@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def observed_parts(night: JudgedNight, hrefs: Mapping[str, str]) -> dict[str, Any]:
-    """Return members of `NightPage` about exposures; none if no exposure is known.
+    """Return members of `NightPage` about exposures.
 
-    `hrefs` say where the row of each exposure is, by its anchor.
+    None if no exposure is known. `hrefs` say where the row of each exposure is, by its anchor.
     """
     job, exposures = night.job, night.tables.exposures
     use = night_use(job, night.tables)

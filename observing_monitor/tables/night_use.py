@@ -1,4 +1,4 @@
-"""How a night was used.
+"""The use of a night.
 
 The words are explained in `docs/use_of_the_night.md`. Instants are seconds since 1970 inside.
 """
@@ -38,7 +38,7 @@ class UseSettings(NamedTuple):
 
 
 class NightSpan(NamedTuple):
-    """When a night runs, and up to when it is known."""
+    """Begin and end of a night, and up to when it is known."""
 
     starts_at: datetime.datetime
     ends_at: datetime.datetime
@@ -73,7 +73,7 @@ class Measure(msgspec.Struct, frozen=True):
 
 
 class NightUse(msgspec.Struct, frozen=True):
-    """How a night was used. None stands for what is not known."""
+    """The use of a night. None stands for what is not known."""
 
     n_exposures: int
     n_exposures_science: int

@@ -44,7 +44,7 @@ def drawn(exposures, place=NOWHERE, series=(), known_until=None):
 
 
 def test_a_strip_per_type_and_filter():
-    """Science comes first, each filter is a strip, and other types have their own."""
+    """Science comes first; each filter and type has a strip."""
     rows = exposures(
         4,
         observation_type=["flat", "science", "science", "bias"],
