@@ -23,7 +23,8 @@ N_SHAPES = 5  # shapes that the template draws
 N_TONES = 10
 MAX_KINDS = 10
 RADIUS = 90.0  # of the horizon
-STEP = 0.5  # pointings that are closer are one mark
+STEP, COARSEST = 0.5, 8.0  # pointings that are closer are one mark
+MAX_POINTINGS = 500  # of a kind on a map
 
 
 class _Places(NamedTuple):
@@ -106,20 +107,28 @@ def _kinds(pointed: DataFrame, places: _Places, is_up: Flags, is_known: Flags) -
 
 
 def _on_dome(altitude_deg: Floats, azimuth_deg: Floats) -> list[Pointing]:
-    """Return places seen from below: north up, east left, the zenith in the middle."""
+    """Return places seen from below: north up, east left."""
     distance = RADIUS * (90 - np.minimum(altitude_deg, 90)) / 90
     angle = np.radians(azimuth_deg)
     return _distinct(-distance * np.sin(angle), -distance * np.cos(angle))
 
 
 def _on_grid(ra_deg: Floats, dec_deg: Floats) -> list[Pointing]:
-    """Return places with right ascension growing to the left, 12 h in the middle."""
+    """Return places with 12 h in the middle, 24 h on the left."""
     return _distinct(180 - np.mod(ra_deg, 360), -dec_deg)
 
 
 def _distinct(x: Floats, y: Floats) -> list[Pointing]:
-    rounded = {(round(a / STEP) * STEP, round(b / STEP) * STEP) for a, b in zip(x, y, strict=True)}
-    return [Pointing(float(a), float(b)) for a, b in sorted(rounded)]
+    """Return places without those that others hide.
+
+    Of very many, some are moved a little.
+    """
+    places, step = np.column_stack((x, y)), STEP
+    made = np.unique(np.round(places / step), axis=0)
+    while len(made) > MAX_POINTINGS and step < COARSEST:
+        step *= 2
+        made = np.unique(np.round(places / step), axis=0)
+    return [Pointing(float(a), float(b)) for a, b in (made * step + 0.0).tolist()]
 
 
 def _moon(starts: Floats, ends: Floats, position: Position | None) -> Moon | None:

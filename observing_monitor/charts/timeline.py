@@ -1,4 +1,4 @@
-"""Timeline of a night: its exposures as strips over time, drawn without a script.
+"""Timeline of a night: its exposures as strips over time.
 
 Places along the time axis are percent of its length, so that text keeps its size on any screen.
 """
@@ -42,7 +42,7 @@ class Metric(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a telescope is, as far as that is set."""
+    """Position and time zone of a telescope."""
 
     position: Position | None
     timezone: str
@@ -55,6 +55,7 @@ def timeline(
     place: Place,
     series: Sequence[Metric] = (),
     hrefs: Mapping[str, str] | None = None,
+    late: Floats | None = None,
 ) -> Timeline | None:
     """Return the timeline of a night; None if no exposure has a time.
 
@@ -71,6 +72,8 @@ def timeline(
         The metrics that the settings name.
     hrefs : mapping, optional
         Where the row of each exposure is, by its anchor; by default, on the same page.
+    late : array of float, optional
+        Seconds since 1970 at which files were created that came late, or were not ingested.
     """
     from observing_monitor.tables.intervals import of_exposures
 
@@ -83,7 +86,7 @@ def timeline(
     curves = {one.label: _curve(one, axis) for one in series}
     listed = _listed(exposures, taken, hrefs)
     return Timeline(
-        strips=_strips(exposures, listed, axis),
+        strips=[*_strips(exposures, listed, axis), *_late_strip(late, axis)],
         gaps=_gaps(use, axis),
         sky=[_box(span, axis) for span in over.sun if span.name != "day"] if over else [],
         moon=[_box(span, axis) for span in over.moon if axis.is_in(span)] if over else [],
@@ -152,7 +155,10 @@ def _ticks(axis: Axis, timezone: str) -> tuple[str, list[Tick]]:
 
 
 def _zone_name(local: datetime.datetime) -> str:
-    """Return the name of a local time; many zones have only numbers, such as -03."""
+    """Return the name of a local time.
+
+    Many zones have only numbers, such as -03.
+    """
     name = local.tzname() or ""
     return f"UTC{name}".replace("-", "−") if name.startswith(("+", "-")) else name
 
@@ -177,7 +183,7 @@ def _clock(at: float) -> str:
 
 
 class _Exposures(NamedTuple):
-    """A night's exposures, as lists, which are faster to look into than a table."""
+    """A night's exposures, as lists: faster than a table."""
 
     taken: Taken
     names: list[str]
@@ -265,6 +271,25 @@ def _facts(exposure_time_s: float, target: str, program: str, airmass: float) ->
     facts = [] if math.isnan(exposure_time_s) else [f"{wording.rounded(exposure_time_s)} s"]
     facts += [text for text in (target, program) if text]
     return facts if math.isnan(airmass) else [*facts, f"airmass {airmass:.2f}"]
+
+
+def _late_strip(late: Floats | None, axis: Axis) -> list[Strip]:
+    """Return the strip of files that came late or were not ingested, if any."""
+    import numpy as np
+
+    if late is None:
+        return []
+    times = np.sort(late[(late >= axis.start) & (late <= axis.end)])
+    if not len(times):
+        return []
+    # several files of one exposure are one mark
+    bins = np.floor((times - axis.start) / axis.length * MAX_MARKS)
+    starts = np.flatnonzero(np.diff(bins, prepend=-1)).tolist()
+    marks = []
+    for start, end in zip(starts, [*starts[1:], len(times)], strict=True):
+        words = f"{wording.n_of(end - start, 'file')}, {_clock(times[start])} UTC"
+        marks.append(Mark(axis.percent(times[start]), 2 * NARROWEST, "", words))
+    return [Strip("late or failed files", "failed", marks)]
 
 
 def _gaps(use: NightUse, axis: Axis) -> list[Box]:

@@ -22,6 +22,7 @@ def under_the_sky(
     ends_at: datetime.datetime,
     position: Position | None,
     timezone: str,
+    in_words: bool = True,
 ) -> list[Chart]:
     """Return the charts with one time span, twilight, Moon and local time.
 
@@ -37,6 +38,8 @@ def under_the_sky(
         The observatory's; without it there is no sky.
     timezone : str
         The name of its time zone; without it there is no second axis.
+    in_words : bool, optional
+        False if the page says elsewhere when twilight and the Moon are.
     """
     timed = [
         chart for chart in made if chart.figure["layout"].get("xaxis", {}).get("type") == "date"
@@ -52,7 +55,7 @@ def under_the_sky(
             layout["shapes"] = _sky_shapes(over)
         if timezone:
             _add_local_time(chart.figure, span, timezone)
-    if over:
+    if over and in_words:
         timed[0].caption += f" {sky_words(over)}"
     return made
 

@@ -97,13 +97,10 @@ def judge_night(
     judged = _classified(job, own)
     own, exposures = _exposures(job, own, tables, judged, unmatched)
     _note_rhythm(job, row, judged, own)
-    stopped = quiet.stopped_flows(job, row)
-    row["quiet"] = quiet.as_kept(stopped)
+    stopped, use = _note_quiet(job, row), _note_use(job, row, own)
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
     # the sources' own checks use their own dates
     from_sources = [*_findings_of_sources(job, tables), *old_value_findings(headlines)]
-    use = night_use(job, own)
-    row["is_observed"] = use is not None and use.known_until is not None
     night = _night(job, own, judged, shared, stopped, exposures, use)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
@@ -196,6 +193,20 @@ def _note_rhythm(job: NightWork, row: IndexRow, judged: DataFrame, tables: Table
         row["rhythm"] = rhythm_of(judged, tables.ingests, stream.stages, bounds, job.now)
     if job.flows is not None and stream.position:
         row["dark"] = quiet.darkness(stream.position, bounds)
+
+
+def _note_quiet(job: NightWork, row: IndexRow) -> list[Stopped]:
+    """Note and return what has stopped tonight."""
+    stopped = quiet.stopped_flows(job, row)
+    row["quiet"] = quiet.as_kept(stopped)
+    return stopped
+
+
+def _note_use(job: NightWork, row: IndexRow, tables: Tables) -> NightUse | None:
+    """Return how the night was used; note if more exposures may come."""
+    use = night_use(job, tables)
+    row["is_observed"] = use is not None and use.known_until is not None
+    return use
 
 
 def _sum_up(job: NightWork, tables: Tables, found: list[Finding]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""How a night was used, by its tables and the stream's settings."""
+"""The use of a night, by its tables and the stream's settings."""
 
 from __future__ import annotations
 

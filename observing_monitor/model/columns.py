@@ -16,8 +16,11 @@ of its newest column, so that an upgrade rewrites no table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from observing_monitor.model.column import Column as Column
+from observing_monitor.model.use_columns import USE as USE
+from observing_monitor.model.use_columns import USE_TABLES as USE_TABLES
 
 # Numbers of a night: by the names of NIGHTS and of the headlines of the stream's sources. Values as
 # in JSON, but instants are datetimes after `digest.with_instants`.
@@ -26,31 +29,6 @@ Summary = Mapping[str, Any]
 SCHEMA_VERSION = 2
 # the `source` of data from import-prototype; no source of a stream may have this name
 HISTORY = "prototype"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table.
-
-    Attributes
-    ----------
-    name : str
-    kind : str
-        A key of `DTYPES`.
-    meaning : str
-        For the glossary.
-    label : str
-        Its heading on a page.
-    since : int
-        Version of the schema that brought it. A later column than the first version's is
-        written only if it has a value.
-    """
-
-    name: str
-    kind: str
-    meaning: str
-    label: str = ""
-    since: int = 1
 
 
 # kind -> dtype of pandas; storage/parquet.py has those of Arrow. Missing text is NaN.
@@ -244,50 +222,6 @@ LOST = Column("lost", "int", "Ingested, but its link or file in the repository i
 # the meaning of `ingested` in a stream without later stages
 ARRIVED = Column("arrived", "int", "Arrived here; no later stage is known", "Arrived")
 
-# How a night was used, by tables/night_use.py; docs/use_of_the_night.md has the definitions.
-USE = (
-    Column(
-        "n_exposures_science", "int", "Exposures of the sky for a program, if known", "Science exp."
-    ),
-    Column(
-        "open_shutter_s",
-        "float",
-        "Exposure times of all exposures but bias and dark, added up",
-        "Open shutter",
-    ),
-    Column(
-        "science_s",
-        "float",
-        "Time of science exposures between the twilights; simultaneous ones count once",
-        "Science",
-    ),
-    Column(
-        "night_s",
-        "float",
-        "Time between the twilights; in a night that is not over, up to the last data",
-        "Dark time",
-    ),
-    Column(
-        "gaps_s",
-        "float",
-        "Gaps between the twilights, added up: times without an exposure, longer than `gap_min_s`",
-        "Gaps, sum",
-    ),
-    Column("n_gaps", "int", "Number of gaps between the twilights", "Gaps"),
-    Column(
-        "started_late_s",
-        "float",
-        "Time from evening twilight to the first science exposure",
-        "Late start",
-    ),
-    Column(
-        "ended_early_s",
-        "float",
-        "Time from the last science exposure to morning twilight",
-        "Early end",
-    ),
-)
-
 # A row is a night, on the index pages and in nights.json.
 NIGHTS = (
     Column(
@@ -462,26 +396,6 @@ QUEUES = (
         "Waiting",
     ),
     Column("errors", "int", "Entries that failed and have not succeeded since", "Errors"),
-)
-# the tables of "Use of the night"
-USE_TABLES = (
-    Column("length_s", "float", "Duration of the gap", "Length"),
-    Column("starts_at", "instant", "When the gap began", "Start"),
-    Column("after", "text", "Exposure that ended then", "After"),
-    Column("before", "text", "Exposure that ended the gap", "Before"),
-    Column("observation_type", "text", "Type of the exposures", "Type"),
-    Column("physical_filter", "text", "Filter, by the name of the instrument", "Filter"),
-    Column("program", "text", "Program that the exposures belong to", "Program"),
-    Column("target", "text", "Observed target", "Target"),
-    Column("n_exposures", "int", "Number of exposures", "Exposures"),
-    Column("exposure_time_s", "float", "Exposure times, added up", "Exp. time"),
-    Column(
-        "open_shutter_s", "float", "Exposure times, but of bias and dark, added up", "Open shutter"
-    ),
-    Column("measure", "text", "Number that exposures have", "Median of"),
-    Column("median", "float", "Median over the exposures", "Median"),
-    Column("unit", "text", "Unit of the number", "Unit"),
-    Column("n_values", "int", "Number of values", "Values"),
 )
 NUMBERS = (
     Column("name", "text", "Name of the metric, as its source reports it", "Name"),

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
     from observing_monitor.charts.timeline import Metric
     from observing_monitor.pages.night_job import JudgedNight
+    from observing_monitor.tables.intervals import Floats
 
 
 def observed_parts(night: JudgedNight, hrefs: Mapping[str, str]) -> dict[str, Any]:
-    """Return members of `NightPage` about exposures; none if no exposure is known.
+    """Return members of `NightPage` about exposures.
 
-    `hrefs` say where the row of each exposure is, by its anchor.
+    None if no exposure is known. `hrefs` say where the row of each exposure is, by its anchor.
     """
     job, exposures = night.job, night.tables.exposures
     use = night_use(job, night.tables)
@@ -32,9 +33,23 @@ def observed_parts(night: JudgedNight, hrefs: Mapping[str, str]) -> dict[str, An
     series = _series(night)
     return {
         "use": night_used(use, stream, job.night.isoformat(), hrefs),
-        "timeline": timeline(exposures, use, stream.rule.bounds(job.night), place, series, hrefs),
+        "timeline": timeline(
+            exposures, use, stream.rule.bounds(job.night), place, series, hrefs, _late(night)
+        ),
         "sky_map": sky_map(exposures, stream.position),
     }
+
+
+def _late(night: JudgedNight) -> Floats:
+    """Return when files were created that came late, or were not ingested."""
+    from observing_monitor.tables.intervals import seconds
+    from observing_monitor.tables.summary import delays
+
+    judged, limit = night.judged, night.job.stream.delay_warning_s
+    is_late = judged["file_class"].isin(["failed", "missing", "gone"])
+    if limit is not None:
+        is_late |= (delays(judged) > limit).any(axis="columns")
+    return seconds(judged.loc[is_late, "created_at"].fillna(judged["transferred_at"]))
 
 
 def _series(night: JudgedNight) -> list[Metric]:

@@ -216,13 +216,16 @@ class NightPages:
             self.around.starts_at,
             self.around.ends_at,
         )
+        has_timeline = self.content.log is not None
         kinds = {described.name: kind for described, kind in source_classes(stream)}
         odd = odd_nodes(self.night.findings)
         charts = [
             *night_charts(self.night.judged, starts_at, ends_at),
             *metric_charts(self.night.tables.metrics, kinds, starts_at, ends_at, odd),
         ]
-        return under_the_sky(charts, starts_at, ends_at, stream.position, stream.timezone)
+        return under_the_sky(
+            charts, starts_at, ends_at, stream.position, stream.timezone, not has_timeline
+        )
 
     def _previews(self) -> tuple[Sequence[Preview], str]:
         """Return the previews, and which files have none."""

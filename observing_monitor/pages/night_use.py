@@ -73,7 +73,7 @@ def _gap_words(use: NightUse) -> str:
 
 
 def _note(use: NightUse, stream: Stream, night: str) -> str:
-    """Return what limits the numbers: a missing position, or a night that is not over."""
+    """Return the twilights, or the setting that is missing."""
     if stream.position is None:
         return (
             "The stream has no position: set latitude_deg and longitude_deg to see the dark time, "

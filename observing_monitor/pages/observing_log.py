@@ -33,7 +33,7 @@ MAX_COMMENT = 200  # characters of a comment
 
 
 class Shown(NamedTuple):
-    """What the stream says about its observing log."""
+    """Facts of the stream for its observing log."""
 
     night: str  # its date: times are shown without the year
     gap_min_s: float  # a longer gap is marked

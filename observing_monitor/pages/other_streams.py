@@ -80,7 +80,7 @@ def nights_of_others(
 
 
 def metrics_of(output: Output, stream: str, nights: tuple[OtherNight, ...]) -> DataFrame | None:
-    """Return the metrics of another stream in these nights; None if there are none.
+    """Return the metrics of another stream in these nights, or None.
 
     A night that is damaged is left out: the pages of its own stream say so.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Taken(NamedTuple):
-    """When each exposure started and ended; NaN if that is unknown."""
+    """Start and end of each exposure; NaN if unknown."""
 
     starts: Floats
     ends: Floats

@@ -1,4 +1,4 @@
-"""How a night was used.
+"""The use of a night.
 
 The words are explained in `docs/use_of_the_night.md`. Instants are seconds since 1970 inside.
 """
@@ -38,7 +38,7 @@ class UseSettings(NamedTuple):
 
 
 class NightSpan(NamedTuple):
-    """When a night runs, and up to when it is known."""
+    """Begin and end of a night, and up to when it is known."""
 
     starts_at: datetime.datetime
     ends_at: datetime.datetime
@@ -73,7 +73,7 @@ class Measure(msgspec.Struct, frozen=True):
 
 
 class NightUse(msgspec.Struct, frozen=True):
-    """How a night was used. None stands for what is not known."""
+    """The use of a night. None stands for what is not known."""
 
     n_exposures: int
     n_exposures_science: int
@@ -314,20 +314,12 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
     """Return exposures by a column's values, those without a value last."""
     import pandas as pd
 
-    times = pd.DataFrame(
-        {
-            "name": _names(exposures, column).astype("object").fillna("").astype(str).to_numpy(),
-            "exposed": np.nan_to_num(exposures["exposure_time_s"].to_numpy("float64")),
-            "open": _open_shutter(exposures),
-        }
-    )
-    sums = times.groupby("name", sort=True).agg(
-        n=("open", "size"), exposed=("exposed", "sum"), open=("open", "sum")
-    )
-    made = [
-        Group(str(name), int(n), float(exposed), float(opened))
-        for name, n, exposed, opened in sums.itertuples(name=None)
-    ]
+    # ten times as fast as `groupby`, and judging does it for every night
+    codes, names = pd.factorize(_names(exposures, column).fillna(""))
+    exposed = np.nan_to_num(exposures["exposure_time_s"].to_numpy("float64"))
+    sums = (np.bincount(codes, weights) for weights in (exposed, _open_shutter(exposures)))
+    rows = zip(names, np.bincount(codes).tolist(), *(one.tolist() for one in sums), strict=True)
+    made = [Group(str(name), *numbers) for name, *numbers in rows]
     if column == "observation_type":
         order = dict.fromkeys(("science", *OBSERVATION_TYPES))
         places = {name: place for place, name in enumerate(order)}

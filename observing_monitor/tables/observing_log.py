@@ -1,4 +1,4 @@
-"""The observing log of a night: its exposures, with their files and numbers."""
+"""The observing log: exposures with their files and numbers."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def observing_log(exposures: DataFrame, judged: DataFrame, metrics: DataFrame) -
 
 
 def _gaps(exposures: DataFrame) -> Series[float]:
-    """Return seconds since the shutter last closed, at least 0; NaN if not known."""
+    """Return seconds since the shutter last closed; NaN if unknown."""
     started = exposures["started_at"]
     ended = exposures["ended_at"].fillna(started)
     latest = ended.astype("int64").where(ended.notna(), np.iinfo("int64").min).cummax().shift()

@@ -4,6 +4,7 @@ import datetime
 import math
 
 import desi
+import ephem
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +29,7 @@ def exposures(n, **values):
 
 
 def test_the_dome_from_below():
-    """North is up and east left, as one sees the sky; the zenith is in the middle."""
+    """North is up and east left; the zenith is in the middle."""
     rows = exposures(4, altitude_deg=[0.0, 0, 0, 90], azimuth_deg=[0.0, 90, 180, 0])
     (kind,) = sky_map(rows, None).kinds
     assert sorted((it.x, it.y) for it in kind.horizontal) == [(-90, 0), (0, -90), (0, 0), (0, 90)]
@@ -101,6 +102,27 @@ def test_many_pointings_stay_light():
     altitude = 60 + np.random.default_rng(1).normal(0, 0.05, n)
     got = sky_map(exposures(n, altitude_deg=altitude, azimuth_deg=[10.0] * n), None)
     assert len(got.kinds[0].horizontal) < 20 and got.words.startswith("20,000 exposures")
+
+
+def test_horizontal_places_as_of_ephem():
+    """Altitude and azimuth are those of ephem, to 0.02°."""
+    rng = np.random.default_rng(2)
+    start = datetime.datetime(2034, 6, 1, tzinfo=datetime.UTC).timestamp()
+    ra, dec = rng.uniform(0, 360, 50), rng.uniform(-89, 89, 50)
+    seconds = start + rng.uniform(0, 86_400, 50)
+    observer = ephem.Observer()
+    observer.lat, observer.lon = math.radians(PACHON.latitude_deg), math.radians(-70.74)
+    observer.pressure = 0
+    altitude, azimuth = sky.horizontal(ra, dec, seconds, PACHON)
+    for row in range(50):
+        body = ephem.FixedBody()
+        body._ra, body._dec = math.radians(ra[row]), math.radians(dec[row])
+        at = datetime.datetime.fromtimestamp(seconds[row], datetime.UTC)
+        observer.date = at.replace(tzinfo=None)
+        body.compute(observer)
+        assert altitude[row] == pytest.approx(math.degrees(body.alt), abs=0.02)
+        across = (azimuth[row] - math.degrees(body.az) + 180) % 360 - 180
+        assert across * math.cos(body.alt) == pytest.approx(0, abs=0.02)
 
 
 @pytest.mark.parametrize("night", desi.NIGHTS)

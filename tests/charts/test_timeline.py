@@ -44,7 +44,7 @@ def drawn(exposures, place=NOWHERE, series=(), known_until=None):
 
 
 def test_a_strip_per_type_and_filter():
-    """Science comes first, each filter is a strip, and other types have their own."""
+    """Science comes first; each filter and type has a strip."""
     rows = exposures(
         4,
         observation_type=["flat", "science", "science", "bias"],
@@ -152,6 +152,22 @@ def test_a_metric_without_values_is_named():
     empty = metrics()[:0]
     got = drawn(exposures(3), series=[Metric("weather/rain", empty)])
     assert (got.curves, got.missing) == ([], ["weather/rain"])
+
+
+def test_late_files_have_a_strip():
+    """Late files are below the exposures, those of one exposure as one mark."""
+    at = START.timestamp()
+    rows = exposures(60)
+    use = use_of_night(rows, metrics(), None, NightSpan(*BOUNDS))
+    late = np.array([at + 1800, at, at + 1, at + 1e6, np.nan])
+    got = timeline(rows, use, BOUNDS, NOWHERE, late=late)
+    assert [strip.label for strip in got.strips] == ["science", "late or failed files"]
+    assert [mark.words for mark in got.strips[1].marks] == [
+        "2 files, 02:00 UTC",
+        "1 file, 02:30 UTC",
+    ]
+    nothing = timeline(rows, use, BOUNDS, NOWHERE, late=late[3:])
+    assert [strip.label for strip in nothing.strips] == ["science"]
 
 
 def test_without_times():

@@ -1,6 +1,14 @@
 """One small observatory for each kind of source."""
 
-from support.observatory import FIRST, attempt_row, beside_weather, file_row, images, metric_row
+from support.observatory import (
+    FIRST,
+    LAST,
+    attempt_row,
+    beside_weather,
+    file_row,
+    images,
+    metric_row,
+)
 
 COUNTED = ("alerts_produced", "messages_published")
 MAPPED = {"columns": {"sampled_at": "time"}, "night_column": "night", "values": {"rain": "rain"}}
@@ -149,3 +157,28 @@ def of_kind(kind):
         sources.append({"type": "files", "name": "files", "path": "/gone/storage"})
         all_said["files"] = _files() | _exposures()
     return beside_weather({"sources": sources}, all_said, {"it": stages})
+
+
+def of_exposures():
+    """Return a telescope: science with a gap, and seeing."""
+    starts = ("01:00", "01:11", "01:12", "03:00", "08:50")
+    rows = [
+        {
+            "exposure": f"E{number}",
+            "observation_type": "science",
+            "started_at": f"{LAST}T{start}:00+00:00",
+            "ended_at": f"{LAST}T{start}:50+00:00",
+            "exposure_time_s": 50.0,
+        }
+        for number, start in enumerate(starts)
+    ]
+    seeing = [metric_row("seeing", 0.5 + n, LAST, at=f"0{n + 1}:30:00") for n in range(3)]
+    source = {
+        "type": "table",
+        "path": "/gone/table.csv",
+        "name": "it",
+        "feeds": "exposures",
+        "columns": {"exposure": "name", "started_at": "at"},
+    }
+    stream = {"latitude_deg": -30.24, "longitude_deg": -70.74, "sources": [source]}
+    return beside_weather(stream, {"it": {"exposures": rows, "metrics": seeing}})

@@ -7,7 +7,7 @@ from night_tables import metrics
 
 from observing_monitor.charts.sky_map import sky_map
 from observing_monitor.charts.timeline import Metric, Place, timeline
-from observing_monitor.model import columns, frames
+from observing_monitor.model import columns, frames, wording
 from observing_monitor.model.position import Position
 from observing_monitor.pages.night_use import night_used
 from observing_monitor.tables.night_use import NightSpan, UseSettings, use_of_night
@@ -29,8 +29,11 @@ class Settings:
     gap_min_s = 600.0
 
 
-def observed(text, hrefs):
-    """Return the sections of a running night; `text` is in all that others wrote."""
+def observed(text):
+    """Return the sections of a running night.
+
+    `text` is in all that others wrote.
+    """
     text = text.replace("\udcff", "\ufffd")  # tables are UTF-8
     starts = [START + pd.Timedelta(seconds=seconds) for seconds in (0, 60, 61, 5000)]
     rows = frames.frame(
@@ -58,6 +61,7 @@ def observed(text, hrefs):
     until = datetime.datetime(2020, 2, 13, 6, tzinfo=datetime.UTC)
     span = NightSpan(*BOUNDS, until)
     use = use_of_night(rows, numbers, PLACE.position, span, UseSettings(readout_s=2))
+    hrefs = {wording.exposure_anchor(name): "#exposures" for name in rows["exposure"]}
     series = [Metric(text, numbers), Metric(f"rain {text}", numbers[:0])]
     return {
         "use": night_used(use, Settings, NIGHT, hrefs),

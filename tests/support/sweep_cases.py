@@ -8,7 +8,7 @@ import datetime
 from dataclasses import dataclass, field
 
 from support.observatory import DROP, LAST, WEATHER, camera, of_input_dir
-from support.observatory_kinds import KINDS, of_kind
+from support.observatory_kinds import KINDS, of_exposures, of_kind
 from support.observatory_tonight import of_tonight
 
 
@@ -33,6 +33,7 @@ OBSERVATORIES = {
     "camera": camera,
     "camera of tonight": of_tonight,
     "input_dir": of_input_dir,
+    "exposures": of_exposures,
     **{kind: (lambda kind=kind: of_kind(kind)) for kind in KINDS},
 }
 
@@ -109,6 +110,16 @@ SWEPT = [
     _stream("latitude_deg", 19.8238),
     _stream("longitude_deg", -155.4691),
     _stream("timezone", "Pacific/Honolulu"),
+    *(
+        Case("streams", setting, "exposures", {f"streams.one.{setting}": value}, note=note)
+        for setting, value, note in (
+            ("twilight_deg", 18, ""),
+            ("gap_min_s", 900, ""),
+            ("readout_s", 5, ""),
+            ("timeline", ["seeing"], ""),
+            ("timeline", ["weather/humidity"], "of another stream"),
+        )
+    ),
     Case("streams", "input_dir", "input_dir", {"streams.one.input_dir": "/elsewhere"}),
     Case("streams", "gen", "input_dir", {"streams.one.gen": 3}),
     _stream("sources", [{"type": "files", "name": "files", "path": "/gone/storage"}]),

@@ -18,7 +18,7 @@ def night(request):
 
 @pytest.fixture
 def use(shared_data, night):
-    """How it was used."""
+    """The use of the night."""
     span = NightSpan(*desi.RULE.bounds(desi.date_of(night)))
     exposures, speeds = desi.exposures_of(shared_data, night), desi.speeds_of(shared_data, night)
     return use_of_night(exposures, speeds, desi.KITT_PEAK, span)

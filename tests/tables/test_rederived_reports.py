@@ -1,4 +1,4 @@
-"""Reports of exposures after a change of settings, and of several readings."""
+"""Reports of exposures after a change of settings."""
 
 import pandas as pd
 import pytest
