@@ -96,18 +96,17 @@ def judge_night(
     judged = _classified(job, own)
     own, exposures = _exposures(job, own, tables, judged, unmatched)
     _note_rhythm(job, row, judged, own)
-    stopped = quiet.stopped_flows(job, row)
-    row["quiet"] = quiet.as_kept(stopped)
-    # the sources' own checks use their own dates
-    from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
+    row["quiet"] = quiet.as_kept(stopped := quiet.stopped_flows(job, row))
     use = night_use(job, own)
     row["is_observed"] = use is not None and use.known_until is not None
-    night = _night(job, own, judged, shared, stopped, exposures, use)
+    night = _night(job, own, judged, *(facts := (shared, stopped, exposures, use)))
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
-        night = _night(job, own, judged, shared, stopped, exposures, use)
-    found = _acknowledged(checks.findings(night, from_sources), job.issues)
+        night = _night(job, own, judged, *facts)
+    # the sources' own checks use their own dates
+    told = [*job.on_rows, *_findings_of_sources(job, tables)]
+    found = _acknowledged(checks.findings(night, told), job.issues)
     status, info = _sum_up(job, own, found)
     headlines, row["units"], row["aggregates"] = headline_values(
         job.stream, tables.metrics, _computed_headlines(job, tables)
@@ -120,10 +119,9 @@ def judge_night(
         **instants_as_text(night.summary),
         **headlines,
     }
-    row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
     row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use))
-    row["worse"] = dict(night.worse)
+    row["findings"], row["worse"] = [plain(finding) for finding in found], dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
     return row, own, judged, found
