@@ -118,10 +118,9 @@ def judge_night(
         "completeness": completeness([{**night.summary, **headlines.values}]),
         **headlines.values,
     }
-    row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
     row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use))
-    row["worse"] = dict(night.worse)
+    row["findings"], row["worse"] = [plain(finding) for finding in found], dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
     return row, own, judged, found
