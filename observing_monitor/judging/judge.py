@@ -100,6 +100,7 @@ def judge_night(
     row["quiet"] = quiet.as_kept(stopped)
     # the sources' own checks use their own dates
     from_sources = [*job.on_rows, *_findings_of_sources(job, tables)]
+    exposures = exposures.beside(from_sources)
     use = night_use(job, own)
     row["is_observed"] = use is not None and use.known_until is not None
     night = _night(job, own, judged, shared, stopped, exposures, use)
