@@ -101,6 +101,7 @@ def judge_night(
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
     # the sources' own checks use their own dates
     from_sources = [*_findings_of_sources(job, tables), *old_value_findings(headlines)]
+    exposures = exposures.beside(from_sources)
     night = _night(job, own, judged, shared, stopped, exposures, use)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
