@@ -52,7 +52,7 @@ def split_name(name: str, site: Site) -> tuple[str, str]:
 def other_streams(
     site: Site, stream: Stream, indexes: Mapping[str, Index]
 ) -> dict[str, OtherStream]:
-    """Return the other streams that any version of a stream shows, by name.
+    """Return the other streams that a stream shows, by name.
 
     Their indexes are read unless `indexes` has them.
     """

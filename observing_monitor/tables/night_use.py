@@ -328,7 +328,7 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
 
 
 def _names(exposures: DataFrame, column: str) -> Series[str]:
-    """Return a column; the band stands for a filter that is not known."""
+    """Return a column; a band stands for an unknown filter."""
     values = exposures[column]
     return values.fillna(exposures["band"]) if column == "physical_filter" else values
 
