@@ -93,7 +93,7 @@ def test_nothing_goes_unasked(site, made, capsys):
     ]
     assert told[0] == "latiss: tonight is 2020-02-12"
     assert told[1].startswith(
-        "  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 24 files, "
+        "  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 30 files, "
     )
     span = "2020-02-03 to 2020-02-06"
     total = f"4 nights, {span}: 20 files, {sum(sizes) / 1e6:.1f} MB"
