@@ -202,7 +202,7 @@ def _listed(exposures: DataFrame, taken: Taken, hrefs: Mapping[str, str] | None)
 
 
 def _strips(exposures: DataFrame, listed: _Exposures, axis: Axis) -> list[Strip]:
-    """Return one strip per type, or per filter of a type that has several."""
+    """Return one strip per type, or per filter."""
     import numpy as np
 
     kinds = exposures["observation_type"].fillna("other").astype(str).to_numpy()
@@ -307,7 +307,7 @@ def _gaps(use: NightUse, axis: Axis) -> list[Box]:
 
 
 def _curve(series: Metric, axis: Axis) -> Curve | None:
-    """Return a metric as lines, one per node; None without values on the axis."""
+    """Return a metric as lines, one per node, or None."""
     import numpy as np
 
     from observing_monitor.tables.intervals import seconds

@@ -45,7 +45,7 @@ class HeaderError(SourceError):
 
 
 def read_header(path: str, wanted: Sequence[str], needed: Sequence[Sequence[str]]) -> Answer:
-    """Return the wanted keywords of a file, and why it can't be read, or "".
+    """Return the wanted keywords of a file, and its fault or "".
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def read_header_in_process(
 
 @functools.cache
 def _limit_memory() -> None:
-    """Limit the memory of this process, once: packed files may ask for any."""
+    """Limit the memory of this process, once."""
     import resource
 
     with contextlib.suppress(OSError, ValueError), open("/proc/self/statm") as file:
@@ -118,7 +118,7 @@ def _read_headers(
 
 
 def _header(file: BufferedReader, is_first: bool) -> bytes | None:
-    """Return the cards before END; None if there is no further header."""
+    """Return the cards before END, or None."""
     block = file.read(BLOCK)
     if not block.startswith(b"SIMPLE  =" if is_first else b"XTENSION="):
         if is_first:
@@ -145,7 +145,7 @@ def _end(block: bytes) -> int:
 
 
 def _cards(header: bytes, short: dict[bytes, str], long: set[str]) -> dict[str, Value]:
-    """Return the wanted keywords of a header; of several cards the first counts."""
+    """Return the wanted keywords; the first card counts."""
     found: dict[str, Value] = {}
     for at in range(0, len(header), CARD):
         name = header[at : at + 8]
@@ -170,7 +170,7 @@ def _cards(header: bytes, short: dict[bytes, str], long: set[str]) -> dict[str, 
 
 
 def _text(header: bytes, start: int, end: int) -> str:
-    """Return the text of a card after its "=", with its CONTINUE cards."""
+    """Return the text of a card after its "="."""
     text = header[start:end].decode("ascii", "replace")
     if "&" not in text:
         return text
@@ -219,7 +219,7 @@ def _shape(header: bytes) -> dict[str, Value]:
 
 
 def _data_bytes(shape: dict[str, Value]) -> int:
-    """Return the bytes of the data after a header, with their padding; -1 if unknown."""
+    """Return the size of the data after a header, or -1."""
     numbers = {word: value for word, value in shape.items() if type(value) is int}
     n_axes = numbers.get("NAXIS", -1)
     axes = [numbers.get(f"NAXIS{number}", -1) for number in range(1, n_axes + 1)]
@@ -234,7 +234,7 @@ def _data_bytes(shape: dict[str, Value]) -> int:
 
 
 def _is_skipped(file: BufferedReader, n_bytes: int, size: int | None) -> bool:
-    """True if the file goes on after so many bytes, which are skipped."""
+    """True if the file goes on after the bytes skipped."""
     if n_bytes < 0:
         return False
     if size is not None:

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Headers:
-    """What is known of a night's exposures by their headers.
+    """Facts about a night's exposures from their headers.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Headers:
 
 
 class HeaderReader:
-    """Reads the headers of new files, as long as the run has time for it."""
+    """Reads the headers of new files, while there is time."""
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class HeaderReader:
         keys: Mapping[str, str],
         kept: dict[str, Kept],
     ) -> int:
-        """Read one header of each group, in order; return how many groups wait."""
+        """Read one header of each group; return how many wait."""
 
         def is_tried(file_id: str) -> bool:
             return file_id in kept and kept[file_id][0] == keys[file_id]
@@ -237,7 +237,7 @@ class HeaderReader:
 
 
 def _groups(images: DataFrame) -> list[list[tuple[str, str]]]:
-    """Return the files of each exposure as (file_id, path), newest exposure first."""
+    """Return the files of each exposure, newest first."""
     group = images["exposure"].fillna(images["obsid"]).fillna("\0" + images["file_id"])
     ordered = images.assign(group=group).sort_values(["detector", "file_id"], kind="stable")
     newest = ordered.groupby("group")["created_at"].max().sort_values(ascending=False)
@@ -252,7 +252,7 @@ def _name(file_id: str, key: str) -> tuple[str, str]:
 
 
 def _stems(file_ids: Sequence[str]) -> Series[str]:
-    """Return names without folders and endings; with folders if two are the same."""
+    """Return names without endings, and folders if needed."""
     whole = frames.texts([file_id.split(".fit")[0] for file_id in file_ids])
     short = whole.str.rpartition("/")[2].astype("str")
     return short.where(~short.duplicated(keep=False), whole)

@@ -26,7 +26,7 @@ ONE = {"OBJECT": "M 31", "EXPTIME": 30.0, "OBSTYPE": "object", "DATE-OBS": "2026
 
 @pytest.fixture
 def site(tmp_path):
-    """Return a function that runs a site over tmp_path/files, and returns the night's tables."""
+    """Return a function that runs a site and returns the night's tables."""
     (tmp_path / "files" / f"{NIGHT}").mkdir(parents=True)
 
     def go(more="headers = true", status=0):
@@ -46,7 +46,7 @@ def rows(tables):
 
 
 def test_six_habits_same_facts(site):
-    """2,000 files with the keywords of six observatories give the same facts."""
+    """Keywords of six observatories give the same facts in 2,000 files."""
     names = list(fits_headers.WORDS)
     wanted = {}
     for number in range(2000):
@@ -85,7 +85,7 @@ def test_own_keywords_read_again(site):
 
 
 def test_hostile_headers_affect_only_themselves(site):
-    """Damaged, endless and strange files are counted and named; the others are read."""
+    """Damaged and strange files are named; the others are read."""
     good = fits(ONE)
     many = header({**{f"KEY{number}": number for number in range(10_000)}, **ONE})
     files = {
@@ -130,7 +130,7 @@ def test_hostile_headers_affect_only_themselves(site):
 
 
 def test_one_header_per_exposure(site, monkeypatch):
-    """Of an exposure that names tell, one header is read, or the next if it is damaged."""
+    """One header of an exposure is read, or the next if it is damaged."""
     for number in (1, 2):
         for detector in range(3):
             data = b"damaged" if number == 2 and detector == 0 else fits(ONE)
@@ -157,7 +157,7 @@ def test_one_header_per_exposure(site, monkeypatch):
 
 
 def test_later_runs_read_the_rest(site, monkeypatch):
-    """A run stops when its time for headers is over; the next run goes on, newest first."""
+    """A run has a time for headers; the next run goes on."""
     for number in range(5):
         path = site.folder / f"a{number}.fits"
         path.write_bytes(fits(ONE))
@@ -179,7 +179,7 @@ def test_later_runs_read_the_rest(site, monkeypatch):
 
 
 def test_deleted_files_keep_their_exposures(site):
-    """An exposure stays if its file is deleted, also if settings change then."""
+    """An exposure stays if its file is deleted."""
     for name in ("a", "b"):
         (site.folder / f"{name}.fits").write_bytes(fits(ONE))
     site()
@@ -190,6 +190,6 @@ def test_deleted_files_keep_their_exposures(site):
 
 
 def test_a_hung_file_costs_its_own_time():
-    """A task that takes too long ends its process; the results before it are kept."""
+    """A task that takes too long ends its process."""
     made = list(parallel.each_in_process(time.sleep, [(0,), (0.1,), (60,), (0,)], 1))
     assert made == [None, None]

@@ -63,7 +63,7 @@ def facts(number, night):
 
 
 def in_habit(name, one):
-    """Return the cards of the first header and of the extension, if it has any."""
+    """Return the cards of the header and of the extension."""
     return _HABITS[name](one, WORDS[name][TYPES.index(one["observation_type"])])
 
 

@@ -123,7 +123,7 @@ def wanted(words: Keywords) -> list[str]:
 
 
 def needed(words: Keywords, own: bool | Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Return groups of keywords; extensions are read until one of each is known."""
+    """Return groups of keywords that must be found."""
     ours = dict.fromkeys([*NEEDED, *(() if isinstance(own, bool) else own)])
     return [
         [part for word in words[name] for part in word.split("+")] for name in ours if words[name]
@@ -234,7 +234,7 @@ def _instants(cells: Series, headers: Sequence[Mapping[str, Value]]) -> Series[p
 
 
 def _is_day_number(cell: Value | None) -> bool:
-    """True for a modified or whole Julian date of 1858 to 2131."""
+    """True for a plausible Julian date."""
     if isinstance(cell, bool) or not isinstance(cell, int | float):
         return False
     return 0 < cell < 100_000 or 2_400_000 < cell < 2_500_000
