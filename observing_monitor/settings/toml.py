@@ -154,7 +154,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
 
 
 def has_receivers(path: str | Path) -> bool:
-    """True if a settings file has a table `notify`, of the site or of a stream."""
+    """True if a settings file has a table `notify`."""
     tables = read_settings(path)
     return any("notify" in table for table in [tables, *tables.get("streams", {}).values()])
 
