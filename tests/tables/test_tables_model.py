@@ -241,6 +241,7 @@ def test_summary_by_hand(night):
         ),
         "size_bytes": sum(sizes) if sizes else None,
         "completeness": len(of["ingested"]) / due if due else None,
+        **dict.fromkeys(c.name for c in columns.USE),
         "first_created_at": min(filter(None, (row["created_at"] for row in rows)), default=None),
     }
     for stage in ("created", "transferred", "ingested"):
