@@ -116,7 +116,7 @@ class NightPages:
         return {
             anchor: f"#{anchor}"
             if number >= here
-            else f"{layout.exposures_page(night, number // MAX_OF_PART + 1)}#{anchor}"
+            else f"{layout.exposures_page(night, number // MAX_OF_LOG + 1)}#{anchor}"
             for number, anchor in enumerate(anchors)
         }
 
