@@ -231,8 +231,7 @@ def test_summary_by_hand(night):
         "n_files": len(files),
         **{f"n_{name}": len(own) for name, own in of.items()},
         "n_error": len(of["failed"]) + len(of["missing"]),
-        "n_acknowledged": 0,
-        "n_acknowledged_errors": 0,
+        **dict.fromkeys(("n_acknowledged", "n_acknowledged_errors"), 0),
         "n_lost": sum(row["last_status"] == "lost" for row in rows),
         "n_twice": len(names) - len(set(names)),
         "n_exposures": len(
