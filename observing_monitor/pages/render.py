@@ -260,7 +260,8 @@ def filled(pattern: Markup, table: Table, cells: ModuleType) -> Markup:
     Parameters
     ----------
     pattern : Markup
-        A row with a `%s` for its address and its class, if rows have any, and for each cell.
+        A row with a `%s` for its address and its class, if rows have any, and for each cell;
+        before it another, if cells of its column have addresses.
     table : Table
     cells : module
         The macros of `macros/cells.html`.
@@ -268,7 +269,9 @@ def filled(pattern: Markup, table: Table, cells: ModuleType) -> Markup:
     from markupsafe import Markup
 
     texts = [texts for texts in (table.anchors, table.row_css) if texts]
-    texts += [_drawn(column.cells, getattr(cells, column.draw)) for column in table.columns]
+    for column in table.columns:
+        texts += [column.anchors] if column.anchors else []
+        texts.append(_drawn(column.cells, getattr(cells, column.draw)))
     rows = zip(*map(_escaped, texts), strict=True)
     return Markup("".join(map(str(pattern).__mod__, rows)))
 

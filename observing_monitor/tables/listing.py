@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from observing_monitor.model import columns
@@ -12,6 +13,7 @@ from observing_monitor.model.arrays import sort_rows
 from observing_monitor.tables.reasons import reasons_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from pandas import DataFrame, Series
@@ -72,6 +74,17 @@ def records(frame: DataFrame) -> list[dict[str, Any]]:
         dict(zip(names, row, strict=True))
         for row in zip(*(_plain_values(frame[name]) for name in names), strict=True)
     ]
+
+
+def known_values(frame: Mapping[str, Series[Any]] | DataFrame) -> list[dict[str, Any]]:
+    """Return rows as dicts of plain Python values, without nulls."""
+    made: list[dict[str, Any]] = []
+    for name, values in frame.items():
+        made = made or [{} for _ in range(len(values))]
+        there = np.flatnonzero(values.notna().to_numpy())
+        for row, value in zip(there.tolist(), _plain_values(values.iloc[there]), strict=True):
+            made[row][str(name)] = value
+    return made
 
 
 def _plain_values(values: Series[Any]) -> list[Any]:
