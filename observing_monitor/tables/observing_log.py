@@ -12,7 +12,6 @@ from observing_monitor.model.arrays import index_in
 from observing_monitor.tables.exposures import group_exposures
 
 if TYPE_CHECKING:
-
     from pandas import DataFrame, Series
 
 MAX_MEASURES = 12  # columns of numbers
