@@ -1,0 +1,151 @@
+"""Findings about measures and the dome, from settings to pages."""
+
+import datetime
+import re
+
+import pytest
+from running import nights, run
+from support.settings_text import to_toml
+
+NOW = datetime.datetime(2020, 2, 16, tzinfo=datetime.UTC)
+NIGHT, NEXT = "2020-02-12", "2020-02-13"
+EXPOSURES = {
+    "type": "table",
+    "path": "exposures.csv",
+    "feeds": "exposures",
+    "columns": {
+        "exposure": "name",
+        "started_at": "at",
+        "exposure_time_s": "s",
+        "observation_type": "type",
+    },
+    "measures": {"seeing": "fwhm"},
+    "units": {"seeing": "arcsec"},
+}
+WEATHER = {
+    "type": "table",
+    "path": "weather.csv",
+    "columns": {"sampled_at": "at"},
+    "values": {"dome": "dome", "humidity": "rh"},
+}
+DOME = {"metric": "weather/dome", "closed": ["closed"]}
+LIMITS = [{"measure": "seeing", "warning_above": 1.5, "error_above": 3}]
+
+
+class Observatory:
+    """Science exposures E0, E1 … every minute, and a weather station."""
+
+    def __init__(self, folder):
+        self.folder, self.place = folder, {}
+
+    def expose(self, *seeing, night=NEXT, more=""):
+        """Write exposures of the hours after midnight, with their seeing."""
+        start = datetime.datetime.fromisoformat(f"{night}T02:00:00+00:00")
+        lines = [
+            f"E{n},{start + datetime.timedelta(minutes=n):%FT%TZ},30,object,{value}\n"
+            for n, value in enumerate(seeing)
+        ]
+        text = "name,at,s,type,fwhm\n" + "".join(lines) + more
+        (self.folder / "exposures.csv").write_text(text)
+
+    def weather(self, *states):
+        """Write states of the dome, one each hour from 01:00 on."""
+        lines = [f"{NEXT}T{hour:02}:00:00Z,{state},40\n" for hour, state in enumerate(states, 1)]
+        (self.folder / "weather.csv").write_text("at,dome,rh\n" + "".join(lines))
+
+    def run(self, now=NOW, last=NEXT, **settings):
+        """Run with settings of the camera; return the night's numbers."""
+        camera = {**self.place, **settings, "sources": [EXPOSURES]}
+        streams = {"camera": camera, "weather": {"sources": [WEATHER]}}
+        path = self.folder / "site.toml"
+        path.write_text(to_toml({"observing_monitor": {"output_dir": "site"}, "streams": streams}))
+        days = ("--first_day", NIGHT, "--last_day", last)
+        assert run("-c", path, *days, "--jobs", 1, now=now) == 0
+        return nights(self.folder / "site/camera")[NIGHT]
+
+    @property
+    def page(self):
+        """The night's page."""
+        return self.folder / f"site/camera/{NIGHT}.html"
+
+
+@pytest.fixture
+def observatory(tmp_path):
+    """An observatory with an open dome, and three exposures."""
+    made = Observatory(tmp_path)
+    made.expose(1.0, 2.0, 1.7)
+    made.weather("open", "open")
+    return made
+
+
+def link_of(page, words):
+    """Return where the finding with these words leads."""
+    found = re.search(r'<a href="([^"]+)"><bdi>[^<]*' + re.escape(words), page.read_text())
+    return found and found[1]
+
+
+def test_finding_leads_to_the_worst_exposure(observatory):
+    """The finding and its rows lead to rows of the observing log."""
+    row = observatory.run(measure_limits=LIMITS)
+    words = (
+        "seeing above 1.5 arcsec: 2 of 3 science exposures, the worst is exposure E1 with 2 arcsec"
+    )
+    assert (row["status"], row["info"]) == ("warning", words)
+    assert link_of(observatory.page, words) == "#exposure-E1"
+    text = observatory.page.read_text()
+    assert text.count('id="exposure-E1"') == 1
+    group = re.search(r'<details class="error-group warning".*?</details>', text, re.DOTALL)[0]
+    rows = re.findall(r'<a href="#(exposure-E\d)">(E\d)</a>.*?(seeing [\d.]+ arcsec)', group, re.S)
+    assert rows == [
+        ("exposure-E1", "E1", "seeing 2 arcsec"),
+        ("exposure-E2", "E2", "seeing 1.7 arcsec"),
+    ]
+
+
+def test_worst_exposure_on_another_page(observatory):
+    """Of many exposures, the link leads to the page that has the row."""
+    observatory.expose(1.0, 9.0, *[1.0] * 300)
+    observatory.run(measure_limits=LIMITS)
+    href = link_of(observatory.page, "seeing above 3 arcsec")
+    assert href == f"{NIGHT}.exposures.html#exposure-E1"
+    assert 'id="exposure-E1"' in (observatory.page.parent / href.partition("#")[0]).read_text()
+    assert 'id="exposure-E1"' not in observatory.page.read_text()
+
+
+def test_a_measure_that_no_exposure_has(observatory):
+    """A misspelt measure is a warning of the last two nights only."""
+    wrong = [{"measure": "seing", "warning_above": 1.5}]
+    row = observatory.run(measure_limits=wrong)
+    words = "measure_limits: no seing of 3 science exposures"
+    assert (row["status"], row["info"]) == ("warning", words)
+    observatory.expose(1.0, 2.0, 1.7, more="F0,2020-02-15T02:00:00Z,30,object,1\n")
+    row = observatory.run(measure_limits=wrong, last="2020-02-14")
+    assert (row["status"], row["info"]) == ("normal", "")
+    assert words in observatory.page.read_text()
+    newest = nights(observatory.folder / "site/camera")["2020-02-14"]
+    assert newest["info"] == "measure_limits: no seing of 1 science exposure"
+
+
+def test_dome_of_another_stream(observatory):
+    """A night follows what the other stream says of the dome."""
+    assert observatory.run(dome=DOME)["status"] == "normal"
+    before = observatory.page.stat().st_mtime_ns
+    observatory.run(NOW + datetime.timedelta(minutes=5), dome=DOME)
+    assert observatory.page.stat().st_mtime_ns == before, "nothing new: the page stays"
+    observatory.weather("open", "closed")
+    row = observatory.run(NOW + datetime.timedelta(minutes=10), dome=DOME)
+    words = "science with the dome closed: 3 exposures, the first is E0"
+    assert (row["status"], row["info"]) == ("warning", words)
+    assert link_of(observatory.page, words) == "#exposure-E0"
+    observatory.weather("open", "open")
+    assert observatory.run(NOW + datetime.timedelta(minutes=15), dome=DOME)["info"] == ""
+
+
+def test_weather_and_image_quality(observatory):
+    """17. A night's page shows its weather and its image quality."""
+    shown = {"timeline": ["seeing", "weather/humidity"], "image_quality": "seeing"}
+    row = observatory.run(**shown)
+    assert row["image_quality_median"] == 1.7
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", observatory.page.read_text()))
+    assert "seeing 1.7 arcsec" in text
+    assert re.search(r"weather/humidity\D+40", text) and re.search(r"seeing\D+1 to 2", text)
