@@ -10,7 +10,7 @@ import numpy as np
 from observing_monitor.judging.checks import MAX_ROWS
 from observing_monitor.judging.exposure_checks import ExposureFindings, of_exposures, told_of
 from observing_monitor.model.finding import Finding, Row
-from observing_monitor.model.wording import exposure_anchor, measured, n_of
+from observing_monitor.model.wording import exposure_anchor, measured, n_of, quantity
 from observing_monitor.tables.observing_log import measures_of
 from observing_monitor.tables.summary import as_datetime
 
@@ -118,7 +118,7 @@ def _finding(checked: _Checked, level: str, side: str, bound: float, rows: Rows)
     name, unit = checked.limit.measure, checked.unit
     values = [measured(value, unit) for value in checked.values[rows[:MAX_ROWS]]]
     first = checked.exposures.iloc[rows[:MAX_ROWS]]
-    label = f"{name} {side} {measured(bound, unit)}"
+    label = f"{name} {side} {quantity(bound, unit)}"
     worst = first["exposure"].iloc[0]
     words = (
         f"{label}: {len(rows):,} of {_named(checked)}, the worst is exposure {worst} "

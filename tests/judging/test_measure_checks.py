@@ -4,8 +4,10 @@ import datetime
 
 import pandas as pd
 import pytest
+from msgspec import structs
 from night_tables import metrics
 
+from observing_monitor.judging import keys
 from observing_monitor.judging.judge import judge_night
 from observing_monitor.judging.night_work import NightWork
 from observing_monitor.model import columns, frames
@@ -45,7 +47,8 @@ def judge(tmp_path):
         row = {"is_told": True, **facts.pop("row", {})}
         job = NightWork(stream=stream, night=night, row=row, now=now.to_pydatetime(), **facts)
         made, _, _, found = judge_night(job, tables, {})
-        judge.row, about = made, ("seeing", "depth", "image_quality")
+        judge.job, judge.row = job, made
+        about = ("seeing", "depth", "image_quality")
         return [one for one in found if any(word in one.text for word in about)]
 
     return judge
@@ -177,6 +180,21 @@ def test_a_measure_that_no_exposure_has(judge):
     silent = {"gen2": {"problem": "gone", "since": "2020-02-13"}}
     assert judge(limits, *nothing, row={"silent": silent}) == []
     assert judge(limits, {"observation_type": "bias"}) == []
+
+
+def test_a_night_is_judged_again(judge):
+    """A night depends on the nights of the dome, and on being recent."""
+
+    def is_judged(**changes):
+        return keys.is_judged(structs.replace(judge.job, row=judge.row, **changes))
+
+    dome = "dome = { metric = 'weather/dome', closed = [0] }"
+    judge(dome, *seen(1.0), is_recent=True, of_dome="one digest")
+    assert is_judged()
+    assert not is_judged(of_dome="another digest")
+    assert not is_judged(is_recent=False)
+    judge("", *seen(1.0), is_recent=True)
+    assert is_judged(is_recent=False)
 
 
 def test_image_quality(judge):

@@ -126,6 +126,15 @@ def test_a_measure_that_no_exposure_has(observatory):
     assert newest["info"] == "measure_limits: no seing of 1 science exposure"
 
 
+def test_page_of_a_night_that_is_no_longer_recent(observatory):
+    """A night is judged again when it is no longer recent; its page stays."""
+    observatory.run(measure_limits=LIMITS, dome=DOME)
+    before = observatory.page.stat().st_mtime_ns
+    row = observatory.run(measure_limits=LIMITS, dome=DOME, last="2020-02-14")
+    assert row["status"] == "warning"
+    assert observatory.page.stat().st_mtime_ns == before
+
+
 def test_dome_of_another_stream(observatory):
     """A night follows what the other stream says of the dome."""
     assert observatory.run(dome=DOME)["status"] == "normal"
@@ -146,6 +155,8 @@ def test_weather_and_image_quality(observatory):
     shown = {"timeline": ["seeing", "weather/humidity"], "image_quality": "seeing"}
     row = observatory.run(**shown)
     assert row["image_quality_median"] == 1.7
+    # one click from the stream's page
+    assert f'href="{NIGHT}.html"' in (observatory.page.parent / "index.html").read_text()
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", observatory.page.read_text()))
     assert "seeing 1.7 arcsec" in text
     assert re.search(r"weather/humidity\D+40", text) and re.search(r"seeing\D+1 to 2", text)
