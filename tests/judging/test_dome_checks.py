@@ -98,6 +98,13 @@ def test_dome_opened_during_science(judge):
     assert closed(judge, [("02:00:00", {}), ("02:00:31", {}), ("03:00:00", {})], samples) == ["1"]
 
 
+def test_exposure_without_a_length(judge):
+    """The value at the very start counts."""
+    exposures = [("02:00:00", {"exposure_time_s": 0.0})]
+    assert closed(judge, exposures, [("02:00:00", "closed")]) == ["1"]
+    assert judge(exposures, [("02:00:00", "open"), ("02:00:01", "closed")]) == []
+
+
 def test_other_types_never_warn(judge):
     """Flats, darks and biases are taken with the dome closed."""
     types = ["bias", "dark", "flat", "arc", "focus", "acquisition", "test", None]
@@ -127,6 +134,7 @@ def test_two_shutters(judge):
     samples = [("01:00:00", 1, "east"), ("01:10:00", 0, "west"), ("01:20:00", 1, "east")]
     assert closed(judge, [("02:00:00", {})], samples) == ["1"]
     assert closed(judge, [("02:00:00", {})], [*samples, ("01:30:00", 1, "west")]) == []
+    assert closed(judge, [("02:00:00", {})], samples[1:]) == ["1"]
 
 
 def test_exposures_that_could_not_see_the_sky(judge):
