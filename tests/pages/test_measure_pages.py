@@ -32,20 +32,24 @@ DOME = {"metric": "weather/dome", "closed": ["closed"]}
 LIMITS = [{"measure": "seeing", "warning_above": 1.5, "error_above": 3}]
 
 
+def exposed(date, name, seeing):
+    """Return rows of exposures from 02:00 UTC on."""
+    start = datetime.datetime.fromisoformat(f"{date}T02:00:00+00:00")
+    return "".join(
+        f"{name}{n},{start + datetime.timedelta(minutes=n):%FT%TZ},30,object,{value}\n"
+        for n, value in enumerate(seeing)
+    )
+
+
 class Observatory:
     """Science exposures E0, E1 … every minute, and a weather station."""
 
     def __init__(self, folder):
         self.folder, self.place = folder, {}
 
-    def expose(self, *seeing, night=NEXT, more=""):
+    def expose(self, *seeing, more=""):
         """Write exposures of the hours after midnight, with their seeing."""
-        start = datetime.datetime.fromisoformat(f"{night}T02:00:00+00:00")
-        lines = [
-            f"E{n},{start + datetime.timedelta(minutes=n):%FT%TZ},30,object,{value}\n"
-            for n, value in enumerate(seeing)
-        ]
-        text = "name,at,s,type,fwhm\n" + "".join(lines) + more
+        text = "name,at,s,type,fwhm\n" + exposed(NEXT, "E", seeing) + more
         (self.folder / "exposures.csv").write_text(text)
 
     def weather(self, *states):
@@ -53,15 +57,15 @@ class Observatory:
         lines = [f"{NEXT}T{hour:02}:00:00Z,{state},40\n" for hour, state in enumerate(states, 1)]
         (self.folder / "weather.csv").write_text("at,dome,rh\n" + "".join(lines))
 
-    def run(self, now=NOW, last=NEXT, **settings):
+    def run(self, now=NOW, last=NEXT, first=NIGHT, **settings):
         """Run with settings of the camera; return the night's numbers."""
         camera = {**self.place, **settings, "sources": [EXPOSURES]}
         streams = {"camera": camera, "weather": {"sources": [WEATHER]}}
         path = self.folder / "site.toml"
         path.write_text(to_toml({"observing_monitor": {"output_dir": "site"}, "streams": streams}))
-        days = ("--first_day", NIGHT, "--last_day", last)
+        days = ("--first_day", first, "--last_day", last)
         assert run("-c", path, *days, "--jobs", 1, now=now) == 0
-        return nights(self.folder / "site/camera")[NIGHT]
+        return nights(self.folder / "site/camera").get(NIGHT)
 
     @property
     def page(self):
@@ -148,6 +152,38 @@ def test_dome_of_another_stream(observatory):
     assert link_of(observatory.page, words) == "#exposure-E0"
     observatory.weather("open", "open")
     assert observatory.run(NOW + datetime.timedelta(minutes=15), dome=DOME)["info"] == ""
+
+
+def test_image_quality_worse_than_usual(observatory):
+    """A night is compared with ten nights before it, from the index alone."""
+    dates = [datetime.date(2020, 3, 1) + datetime.timedelta(days=n) for n in range(12)]
+    names = [str(date - datetime.timedelta(days=1)) for date in dates]
+    seeing = {date: 1 + n / 100 for n, date in enumerate(dates)}
+    seeing[dates[10]] = seeing[dates[11]] = 1.5
+
+    def look(now):
+        rows = (exposed(date, f"{date:%d}-", [value] * 5) for date, value in seeing.items())
+        observatory.expose(more="".join(rows))
+        asked = {"first": names[0], "last": names[-1], "image_quality": "seeing"}
+        observatory.run(now, **asked)
+        found = nights(observatory.folder / "site/camera")
+        pages = (observatory.page.parent / f"{name}.html" for name in names)
+        written = {page.stem: page.stat().st_mtime_ns for page in pages}
+        return {name: found[name]["info"] for name in names if found[name]["info"]}, written
+
+    now = datetime.datetime(2020, 3, 20, tzinfo=datetime.UTC)
+    told, before = look(now)
+    # nine of the ten nights before have at most 1.08, nine of ten of eleven 1.09
+    words = "worse image quality than usual: median seeing 1.5 arcsec, usually at most"
+    assert told == {names[10]: f"{words} 1.08 arcsec", names[11]: f"{words} 1.09 arcsec"}
+    seeing[dates[0]] = seeing[dates[1]] = 1.4
+    told, after = look(now + datetime.timedelta(minutes=5))
+    # both nights are now within 20 % of 1.4
+    assert told == {}
+    assert {name for name in names if after[name] != before[name]} == {
+        *names[:2],
+        *names[10:],
+    }
 
 
 def test_weather_and_image_quality(observatory):
