@@ -20,7 +20,7 @@ from observing_monitor.judging.keys import (
     neighbours_key,
     shown_key,
 )
-from observing_monitor.judging.night_use import night_use, use_changes_at
+from observing_monitor.judging.night_use import night_programs, night_use, use_changes_at
 from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.judging.stopped import stopped_findings
 from observing_monitor.judging.usual_flows import is_kept
@@ -203,9 +203,15 @@ def _note_quiet(job: NightWork, row: IndexRow) -> list[Stopped]:
 
 
 def _note_use(job: NightWork, row: IndexRow, tables: Tables) -> NightUse | None:
-    """Return how the night was used; note if more exposures may come."""
+    """Return how the night was used; note if more exposures may come.
+
+    Note its programs as well.
+    """
     use = night_use(job, tables)
     row["is_observed"] = use is not None and use.known_until is not None
+    row.pop("programs", None)
+    if use is not None and (programs := night_programs(tables)):
+        row["programs"] = programs
     return use
 
 

@@ -17,7 +17,7 @@ from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfN
 from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, sources_table
 from observing_monitor.pages.night_listed import listed_rows
-from observing_monitor.pages.night_observed import observed_parts
+from observing_monitor.pages.night_observed import observed_parts, program_hrefs
 from observing_monitor.pages.night_parts import (
     odd_nodes,
     shown_failures,
@@ -86,7 +86,8 @@ class NightPages:
         from observing_monitor.pages.observing_log import Shown, log_table
 
         around, stream = self.around, self.night.job.stream
-        shown = Shown(around.night, stream.gap_min_s, reports_files(stream), around.has_ingest)
+        has_files, programs = reports_files(stream), program_hrefs(self.night)
+        shown = Shown(around.night, stream.gap_min_s, has_files, around.has_ingest, programs)
         return log_table(log, shown)
 
     def _shown_exposures(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from observing_monitor.pages.glossary import WORDS, Word, class_words
 from observing_monitor.pages.tables import Cell, Table, TableColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pandas import DataFrame, Series
 
@@ -40,6 +40,7 @@ class Shown(NamedTuple):
     gap_min_s: float  # a longer gap is marked
     has_files: bool  # True if a source reports files
     has_ingest: bool  # True if a stage comes after arrival
+    programs: Mapping[str, str] = {}  # program -> address of its page
 
 
 def log_table(log: ObservingLog, shown: Shown) -> Table:
@@ -49,7 +50,10 @@ def log_table(log: ObservingLog, shown: Shown) -> Table:
         TableColumn(words["started_at"], wording.all_near(rows["started_at"], shown.night), "num"),
         TableColumn(words["exposure"], _names(rows), is_foreign=True),
     ]
-    made += [_fact(words[name], rows[name]) for name in _FACTS if _is_told(rows, name)]
+    for name in _FACTS:
+        if _is_told(rows, name):
+            hrefs = shown.programs if name == "program" else {}
+            made.append(_fact(words[name], rows[name], hrefs))
     made.append(
         TableColumn(words["gap_before_s"], _gaps(rows["gap_before_s"], shown.gap_min_s), "num")
     )
@@ -105,9 +109,10 @@ def _names(rows: DataFrame) -> list[Cell]:
     return [Cell(name, href=f"#{anchor}") for name, anchor in names]
 
 
-def _fact(word: Word, values: Series[Any]) -> TableColumn:
+def _fact(word: Word, values: Series[Any], hrefs: Mapping[str, str]) -> TableColumn:
     if word.kind == "text":
-        texts = [text or wording.NOTHING for text in _texts(values)]
+        linked = {text: Cell(text, href=href) for text, href in hrefs.items()}
+        texts = [linked.get(text, text or wording.NOTHING) for text in _texts(values)]
         return TableColumn(word, texts, is_foreign=True)
     shows: dict[str, Callable[[Any], str]] = {"int": str, "float": _rounded}
     show = wording.seconds if word.name.endswith("_s") else shows[word.kind]
