@@ -97,6 +97,6 @@ def _first(parts: list[tuple[str, int, float]]) -> tuple[Part, ...]:
     ordered = sorted(parts, key=lambda part: (part[0] == "", -part[2], -part[1], part[0]))
     if len(ordered) <= MAX_PARTS:
         return tuple(ordered)
-    rest = ordered[MAX_PARTS - 1 :]
+    rest = ordered[MAX_PARTS:]
     n, exposed = sum(part[1] for part in rest), sum(part[2] for part in rest)
-    return (*ordered[: MAX_PARTS - 1], (None, n, round(exposed, 3)))
+    return (*ordered[:MAX_PARTS], (None, n, round(exposed, 3)))

@@ -63,9 +63,9 @@ def test_too_many():
     assert found.programs[-1].name == f"P{MAX_PROGRAMS - 1:03}"
     targets = [("P", "science", 100.0 - n, "r", f"T{n:02}") for n in range(MAX_PARTS + 2)]
     (one,) = programs_of_night(exposures(*targets)).programs
-    assert len(one.targets) == MAX_PARTS
-    # the last three: 100 - 29, 100 - 30 and 100 - 31
-    assert one.targets[-1] == (None, 3, 210.0) and one.targets[-2] == ("T28", 1, 72.0)
+    assert len(one.targets) == MAX_PARTS + 1
+    # the last two: 100 - 30 and 100 - 31
+    assert one.targets[-1] == (None, 2, 139.0) and one.targets[-2] == ("T29", 1, 71.0)
     assert sum(n for _, n, _ in one.targets) == one.n_exposures == MAX_PARTS + 2
 
 
