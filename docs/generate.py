@@ -44,6 +44,8 @@ RECORDS: dict[str, Callable[[], type]] = {
     "stream": lambda: records.StreamSettings,
     "from": lambda: records.FromSettings,
     "previews": lambda: records.PreviewSettings,
+    "measure_limits": lambda: records.MeasureLimit,
+    "dome": lambda: records.DomeSettings,
     "storage": lambda: Storage,
     **{kind: lambda kind=kind: receivers.RECEIVERS[kind] for kind in receivers.RECEIVERS},
     **{kind: lambda kind=kind: source_class(kind).Settings for kind in BUILT_IN},
@@ -317,7 +319,7 @@ def tables_of_streams(
     for stream in streams:
         if table == "stream":
             yield stream
-        elif table in ("from", "previews"):
+        elif table in ("from", "previews", "measure_limits", "dome"):
             found = stream.get(table, [])
             tables = found if isinstance(found, list) else [found]
             yield from (entry for entry in tables if isinstance(entry, dict))

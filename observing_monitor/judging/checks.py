@@ -22,7 +22,7 @@ from observing_monitor.model.finding import (
     worst,
     worst_first,
 )
-from observing_monitor.model.wording import n_of, new_anchor, percent, seconds
+from observing_monitor.model.wording import measured, n_of, new_anchor, percent, seconds
 from observing_monitor.storage.index import OldData, Silent
 from observing_monitor.tables.cross_night import CrossNightFiles
 
@@ -78,6 +78,8 @@ class Night:
         Sources with data that are no longer in the settings.
     worse : mapping
         Measure that is worse than usual -> limit of the usual, from `usual.worse`.
+    image_quality : tuple of str
+        Name and unit of the measure that is the image quality.
     cross_night : tuple of CrossNightFiles
         Files that a source assigns to another night than the one on which they lie.
     known : mapping
@@ -89,7 +91,7 @@ class Night:
     stopped : tuple of Finding
         From `stopped.stopped_findings`.
     exposures : tuple of Finding
-        From `exposure_checks.exposure_findings`.
+        Of exposures: their files, what sources say of them, limits of measures, the dome.
     """
 
     summary: Mapping[str, Any]
@@ -108,6 +110,7 @@ class Night:
     changes: tuple[Change, ...] = ()
     removed: tuple[str, ...] = ()
     worse: Mapping[str, float] = field(default_factory=dict)
+    image_quality: tuple[str, str] = ("", "")
     cross_night: tuple[CrossNightFiles, ...] = ()
     known: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     since: Mapping[str, str] = field(default_factory=dict)
@@ -141,7 +144,7 @@ def check_stopped(night: Night) -> Iterable[Finding]:
 
 
 def check_exposures(night: Night) -> Iterable[Finding]:
-    """Check that exposures have files, and that sources agree on them."""
+    """Check what is known of exposures, as `Night.exposures` has it."""
     yield from night.exposures
 
 
@@ -239,6 +242,21 @@ def check_usual(night: Night) -> Iterable[Finding]:
             f"usually {usual}"
         )
         yield Finding("warning", words, "#attention", sources_of(night, "failed"))
+
+
+def check_usual_use(night: Night) -> Iterable[Finding]:
+    """Check that overhead and image quality are no worse than usual."""
+    name = "overhead_median_s"
+    if name in night.worse:
+        value, limit = seconds(night.summary[name]), seconds(night.worse[name])
+        words = f"more overhead than usual: median {value}, usually at most {limit}"
+        yield Finding("warning", words, "#use")
+    name = "image_quality_median"
+    if name in night.worse:
+        measure, unit = night.image_quality
+        value, limit = measured(night.summary[name], unit), measured(night.worse[name], unit)
+        words = f"worse image quality than usual: median {measure} {value}, usually at most {limit}"
+        yield Finding("warning", words, "#use")
 
 
 def check_clocks(night: Night) -> Iterable[Finding]:
@@ -391,6 +409,7 @@ CHECKS = (
     check_lost,
     check_delay,
     check_usual,
+    check_usual_use,
     check_clocks,
     check_notes,
     check_settings,

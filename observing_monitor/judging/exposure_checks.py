@@ -46,6 +46,13 @@ class ExposureFindings:
         ]
         return replace(self, found=tuple(found))
 
+    def and_those(self, more: Iterable[ExposureFindings]) -> ExposureFindings:
+        """Return these and others."""
+        parts = [self, *more]
+        changes = [part.next_change for part in parts if part.next_change]
+        found = tuple(finding for part in parts for finding in part.found)
+        return ExposureFindings(found, min(changes, default=None))
+
 
 def exposure_findings(
     job: NightWork, joined: Joined, judged: DataFrame, elsewhere: Iterable[DataFrame]
@@ -111,7 +118,7 @@ def _contradictions(found: DataFrame, sources: str) -> Iterable[Finding]:
         for name, fact, said in found.head(MAX_ROWS).itertuples(index=False)
     ]
     finding = Finding("warning", words, "#exposures", sources)
-    yield _of_exposures(finding, "sources disagree", rows, len(found))
+    yield of_exposures(finding, "sources disagree", rows, len(found))
 
 
 def _ambiguous(found: DataFrame) -> Iterable[Finding]:
@@ -120,10 +127,11 @@ def _ambiguous(found: DataFrame) -> Iterable[Finding]:
         words = f"{source}: {n_of(n, 'exposure')} not joined, since the name fits several"
         rows = [Row(str(name), "fits several exposures") for name in of_source["exposure"]]
         finding = Finding("warning", words, "#exposures", str(source))
-        yield _of_exposures(finding, "fits several exposures", rows[:MAX_ROWS], n)
+        yield of_exposures(finding, "fits several exposures", rows[:MAX_ROWS], n)
 
 
-def _of_exposures(finding: Finding, label: str, rows: Sequence[Row], n_rows: int) -> ListedFinding:
+def of_exposures(finding: Finding, label: str, rows: Sequence[Row], n_rows: int) -> ListedFinding:
+    """Return a finding with its exposures."""
     return ListedFinding(
         **plain(finding), label=label, is_of_exposures=True, rows=tuple(rows), n_rows=n_rows
     )
@@ -156,15 +164,15 @@ def _without_files(bare: DataFrame, sources: str) -> Iterable[Finding]:
     words = f"{n_of(len(bare), 'exposure')} without files, though older than the limit"
     first = bare.head(MAX_ROWS)
     facts = (first[name] for name in ("exposure", "observation_type", "target", "started_at"))
-    rows = [Row(str(name), _told_of(*told)) for name, *told in zip(*facts, strict=True)]
+    rows = [Row(str(name), told_of(*told)) for name, *told in zip(*facts, strict=True)]
     finding = Finding("warning", words, "#exposures", sources)
     # as `expected` has them, whose finding may be about the same exposures
     numbers, names = bare["seq_num"].astype("str"), bare["obsid"].fillna(bare["exposure"])
     keys = frozenset(numbers.fillna(names).tolist())
-    yield replace(_of_exposures(finding, "without files", rows, len(bare)), keys=keys)
+    yield replace(of_exposures(finding, "without files", rows, len(bare)), keys=keys)
 
 
-def _told_of(kind: object, target: object, started_at: pd.Timestamp) -> str:
+def told_of(kind: object, target: object, started_at: pd.Timestamp) -> str:
     """Return an exposure's type, target and start in words."""
     named = [str(word) for word in (kind, target) if isinstance(word, str) and word]
     at = as_datetime(started_at)

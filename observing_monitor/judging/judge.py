@@ -67,7 +67,10 @@ MAX_PATHS = 10
 
 
 def judge_night(
-    job: NightWork, tables: Tables, unmatched: Mapping[datetime.date, Tables]
+    job: NightWork,
+    tables: Tables,
+    unmatched: Mapping[datetime.date, Tables],
+    dome: DataFrame | None = None,
 ) -> tuple[IndexRow, Tables, DataFrame, list[Finding]]:
     """Judge a night by its tables.
 
@@ -78,6 +81,8 @@ def judge_night(
         Of the night, as its sources returned them.
     unmatched : mapping of date to Tables
         The unmatched files of the night and of `job.neighbours`; empty without neighbours.
+    dome : DataFrame, optional
+        The values that say if the dome is open; None if the night's own metrics have them.
 
     Returns
     -------
@@ -96,6 +101,7 @@ def judge_night(
     own, shared = cross_night.assign_to_nights(job.night, tables, unmatched)
     judged = _classified(job, own)
     own, exposures = _exposures(job, own, tables, judged, unmatched)
+    exposures = exposures.and_those(_of_measures(job, own, dome))
     _note_rhythm(job, row, judged, own)
     stopped, use = _note_quiet(job, row), _note_use(job, row, own)
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
@@ -160,6 +166,23 @@ def _exposures(
     of_others = index_in(judged["file_id"], tried) >= 0
     found = exposure_findings(job, joined, judged[~of_others], elsewhere)
     return replace(own, exposures=joined.exposures), found
+
+
+def _of_measures(
+    job: NightWork, tables: Tables, dome: DataFrame | None
+) -> Iterable[ExposureFindings]:
+    """Yield findings about numbers of exposures, and about the dome."""
+    if tables.exposures.empty:
+        return
+    from observing_monitor.judging.dome_checks import dome_findings
+    from observing_monitor.judging.measure_checks import measure_findings
+
+    metrics = tables.metrics
+    yield from measure_findings(job, tables.exposures, metrics)
+    if dome is None:
+        name = job.stream.dome.metric if job.stream.dome else ""
+        dome = metrics[metrics["name"] == name]
+    yield from dome_findings(job, tables.exposures, dome)
 
 
 def _next_change(
@@ -270,6 +293,7 @@ def _night(
         changes=tuple(describe(row.get("happened"))),
         removed=tuple(sorted(merge.sources_of(tables) - present)),
         worse=usual.worse(summary, job.usual),
+        image_quality=_image_quality(use),
         cross_night=tuple(shared),
         known=reasons.count_acknowledged(judged) if "acknowledged" in judged else {},
         zeros=tuple(files_of_zeros(stream, row)),
@@ -277,6 +301,12 @@ def _night(
         stopped=tuple(stopped_findings(stopped, stream, bool(summary["n_files"]))),
         exposures=exposures.found,
     )
+
+
+def _image_quality(use: NightUse | None) -> tuple[str, str]:
+    """Return the name and the unit of the image quality."""
+    measure = use.image_quality if use else None
+    return (measure.name, measure.unit) if measure else ("", "")
 
 
 def _without_effect(

@@ -38,7 +38,7 @@ def basis(job: NightWork) -> str:
 
     The time and the neighbouring nights are left out.
     """
-    return digest([*_own_facts(job), *issues_key(job.issues)])
+    return digest([*_own_facts(job), *beside_tables(job), *issues_key(job.issues)])
 
 
 def _own_facts(job: NightWork) -> list[object]:
@@ -51,6 +51,15 @@ def _own_facts(job: NightWork) -> list[object]:
         *([unused] if (unused := job.row.get("without_effect")) else []),
         *(finding.text for finding in job.on_rows),
     ]
+
+
+def beside_tables(job: NightWork) -> list[str]:
+    """Return what findings about exposures depend on, beside the night's own tables.
+
+    The page shows it by these findings alone.
+    """
+    is_warned = job.is_recent and job.stream.names_measures
+    return [*([job.of_dome] if job.of_dome else []), *(["recent"] if is_warned else [])]
 
 
 def files_of_zeros(stream: Stream, row: IndexRow) -> list[str]:

@@ -56,5 +56,5 @@ def _use(job: NightWork, tables: Tables, known_until: datetime.datetime | None) 
         tables.metrics,
         stream.position,
         NightSpan(*stream.rule.bounds(job.night), known_until),
-        UseSettings(stream.twilight_deg, stream.gap_min_s, stream.readout_s),
+        UseSettings(stream.twilight_deg, stream.gap_min_s, stream.readout_s, stream.image_quality),
     )

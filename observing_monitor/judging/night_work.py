@@ -34,5 +34,9 @@ class NightWork(msgspec.Struct, kw_only=True):
     read_at: datetime.datetime | None = None
     # nights that may share files with this one, each with a digest (`cross_night.neighbours`)
     neighbours: tuple[tuple[datetime.date, str], ...] = ()
+    # digest of the nights of another stream that say if the dome is open; "" if none does
+    of_dome: str = ""
+    # one of the two newest nights
+    is_recent: bool = False
     # findings on rows that the sources left out, if the night is the newest
     on_rows: tuple[Finding, ...] = ()

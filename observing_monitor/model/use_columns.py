@@ -47,6 +47,18 @@ USE = (
         "Time from the last science exposure to morning twilight",
         "Early end",
     ),
+    Column(
+        "overhead_median_s",
+        "float",
+        "Median overhead between two exposures",
+        "Overhead, median",
+    ),
+    Column(
+        "image_quality_median",
+        "float",
+        "Median of the measure that `image_quality` names, over science exposures",
+        "Image quality",
+    ),
 )
 
 # the tables of "Use of the night"

@@ -255,6 +255,11 @@ def rounded(value: float) -> str:
     return number(round(value)) if whole else number(float(f"{value:.4g}"))
 
 
+def measured(value: float, unit: str) -> str:
+    """Return a number that was measured, to four digits, with its unit."""
+    return quantity(float(f"{value:.4g}"), unit)
+
+
 def quantity(value: float | None, unit: str) -> str:
     """Return a number with its unit.
 

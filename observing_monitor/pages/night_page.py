@@ -37,7 +37,7 @@ from observing_monitor.storage.index import PAGE, PREVIEWS, is_pruned
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from observing_monitor.charts.figure import Chart
     from observing_monitor.pages.contexts import Image, ListedRows, Queue
@@ -124,9 +124,10 @@ class NightPages:
     def page(self) -> NightPage:
         """Return the page of the night."""
         job, row, content, around = self.night.job, self.night.row, self.content, self.around
-        listed, hrefs = listed_rows(self.night.findings)
+        of_exposures = self._exposure_hrefs()
+        listed, hrefs = listed_rows(self.night.findings, of_exposures)
         findings = [
-            replace(finding, href=hrefs.get(finding.anchor, finding.href))
+            replace(finding, href=_href_of(finding, hrefs, of_exposures))
             for finding in self.night.findings
         ]
         has_files = reports_files(job.stream)
@@ -164,9 +165,9 @@ class NightPages:
             previews_note=previews_note,
             listed=[rows for rows in listed if _is_fault(rows)],
             remarked=[rows for rows in listed if not _is_fault(rows)],
-            **observed_parts(self.night, self._exposure_hrefs()),
+            **observed_parts(self.night, of_exposures),
         )
-        return without_dead_ends(page)
+        return without_dead_ends(page, of_exposures.values())
 
     def parts(self) -> list[ExposuresPage]:
         """Return the pages of exposures, if there are many.
@@ -238,6 +239,12 @@ class NightPages:
         return previews_of(job.stream, job.site.output, job.night)
 
 
+def _href_of(finding: Finding, hrefs: Mapping[str, str], of_exposures: Mapping[str, str]) -> str:
+    """Return where a finding leads: to the row of its exposure, else to its rows."""
+    of_exposure = of_exposures.get(finding.href.removeprefix("#"))
+    return of_exposure or hrefs.get(finding.anchor, finding.href)
+
+
 def _is_fault(rows: ListedRows) -> bool:
     return rows.level != "normal" or bool(rows.acknowledged)
 
@@ -291,12 +298,13 @@ def pruned_page(job: NightJob, row: IndexRow) -> PrunedPage:
     )
 
 
-def without_dead_ends(page: NightPage) -> NightPage:
+def without_dead_ends(page: NightPage, more: Iterable[str] = ()) -> NightPage:
     """Return the page without dead links in its findings.
 
-    A link to a metric that has no row leads to all metrics.
+    A link to a metric that has no row leads to all metrics. `more` are addresses of rows that may
+    be on other pages.
     """
-    anchors = {*_anchors(page), left_out.PLACE}
+    anchors = {*_anchors(page), left_out.PLACE, *more}
 
     def href_of(finding: Finding) -> str:
         is_of_metric = finding.href.startswith("#metric-")

@@ -1,4 +1,4 @@
-"""Metrics of other streams that a night's timeline shows."""
+"""Metrics of other streams that a night shows, or is judged by."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.pages.frame import Site
+    from observing_monitor.settings.records import DomeSettings
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
     from observing_monitor.storage.output import Output
@@ -56,7 +57,7 @@ def other_streams(
 
     Their indexes are read unless `indexes` has them.
     """
-    wanted = {split_name(name, site)[0] for then in stream.versions for name in then.timeline}
+    wanted = {split_name(name, site)[0] for then in stream.versions for name in then.shown_metrics}
     return {
         other.name: OtherStream(
             other, indexes.get(other.name) or Store(site.output, other.name).read_index()
@@ -77,6 +78,18 @@ def nights_of_others(
             row = other.index["nights"].get(night.isoformat())
             if row and row.get("tables") and not is_pruned(row, TABLES):
                 yield OtherNight(name, night, row["tables"])
+
+
+def dome_samples(
+    site: Site, dome: DomeSettings, nights: tuple[OtherNight, ...]
+) -> DataFrame | None:
+    """Return the values of another stream that say if the dome is open.
+
+    None if it has none in these nights, or if no other stream is named.
+    """
+    stream, name = split_name(dome.metric, site)
+    metrics = metrics_of(site.output, stream, nights) if stream else None
+    return None if metrics is None else metrics[metrics["name"] == name]
 
 
 def metrics_of(output: Output, stream: str, nights: tuple[OtherNight, ...]) -> DataFrame | None:

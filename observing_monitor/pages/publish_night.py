@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Mapping
 
+    from pandas import DataFrame
+
     from observing_monitor.model.reading import Tables
     from observing_monitor.pages.night_job import NightJob
     from observing_monitor.storage.index import IndexRow
@@ -59,7 +61,7 @@ def publish_night(job: NightJob) -> NightDone:
 def _publish_judged(
     job: NightJob, tables: Tables, unmatched: Mapping[datetime.date, Tables]
 ) -> NightDone:
-    night = JudgedNight(job, *judge_night(job, tables, unmatched))
+    night = JudgedNight(job, *judge_night(job, tables, unmatched, _dome(job, tables)))
     row = night.row
     row["news_at"] = _news_at(job, row)
     if is_pruned(row, PAGE):
@@ -77,7 +79,17 @@ def load_judged(job: NightJob, store: Store) -> JudgedNight:
     unmatched = {
         other: _load_unmatched(job, store, other) for other in _nights_that_share_files(job)
     }
-    return JudgedNight(job, *judge_night(job, store.load(job.night), unmatched))
+    tables = store.load(job.night)
+    return JudgedNight(job, *judge_night(job, tables, unmatched, _dome(job, tables)))
+
+
+def _dome(job: NightJob, tables: Tables) -> DataFrame | None:
+    """Return the values that say if the dome is open, if another stream has them."""
+    if job.stream.dome is None or tables.reports.empty:
+        return None
+    from observing_monitor.pages.other_streams import dome_samples
+
+    return dome_samples(job.site, job.stream.dome, job.of_others)
 
 
 def _nights_that_share_files(job: NightJob) -> list[datetime.date]:

@@ -70,7 +70,7 @@ class NightsPublisher:
         read_at, name = collected.read_at, self.stream.name
         self.read_at = self.now if read_at is None else read_at.get(name)
         self.looked_at = collected.looked_at.get(name)
-        names = (name for then in self.stream.versions for name in then.timeline)
+        names = (name for then in self.stream.versions for name in then.shown_metrics)
         if any("/" in name for name in names):  # as STREAM/METRIC; most streams show their own
             from observing_monitor.pages.other_streams import other_streams
 

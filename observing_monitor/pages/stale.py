@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec import to_builtins
 
 from observing_monitor.judging.keys import (
+    beside_tables,
     is_as_usual,
     is_judged,
     is_still_valid,
@@ -256,6 +257,8 @@ def made_for(job: NightJob) -> str:
         known += digest([finding.text for finding in job.on_rows])
     if job.without_page:
         known += digest(job.without_page)
+    if beside := beside_tables(job):
+        known += digest(beside)
     return f"{job.common} {around} {_previews(job, job.row)} {known}"
 
 
@@ -281,12 +284,13 @@ def night_jobs(
     looked_at : collection of date, optional
         Nights whose files are compared with what was written; None for all.
     others : mapping, optional
-        Other streams whose metrics the timeline shows, from `other_streams`.
+        Other streams whose metrics the nights need, from `other_streams`.
     """
     tonight = stream.rule.night_of(read_at) if read_at else None
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
-    newest = max((night for night in nights if night <= stream.rule.night_of(now)), default=None)
+    recent = [night for night in nights if night <= stream.rule.night_of(now)][-2:]
+    newest = recent[-1] if recent else None
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     without_page = index.get("programs", NO_PROGRAM_PAGES)["without_page"]
     of_versions = {
@@ -299,6 +303,7 @@ def night_jobs(
         issues = tuple(issue for issue in known if issue.holds(stream.name, night)) if known else ()
         then = stream.at(night)
         common, endings = of_versions[id(then)]
+        of_others = _of_others(others, then, night) if others else ()
         yield NightJob(
             site=site,
             stream=then,
@@ -312,7 +317,9 @@ def night_jobs(
             common=common,
             endings=endings,
             on_rows=_on_rows(index, row) if night == newest else (),
-            of_others=_of_others(others, then, night) if others else (),
+            of_others=of_others,
+            of_dome=_of_dome(then, of_others) if of_others else "",
+            is_recent=night in recent,
             without_page=_without_page(row, without_page) if without_page else (),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
             read_at=read_at,
@@ -323,7 +330,7 @@ def night_jobs(
 def _of_others(
     others: Mapping[str, OtherStream], stream: Stream, night: datetime.date
 ) -> tuple[OtherNight, ...]:
-    """Return the nights of other streams that a night's timeline shows."""
+    """Return the nights of other streams whose metrics a night needs."""
     from observing_monitor.pages.other_streams import nights_of_others
 
     return tuple(nights_of_others(others, stream.rule.bounds(night)))
@@ -335,6 +342,13 @@ def _without_page(row: IndexRow, without_page: Collection[str]) -> tuple[str, ..
 
     names = {program.name for program in from_text(row.get("programs")).programs}
     return tuple(sorted(names.intersection(without_page)))
+
+
+def _of_dome(stream: Stream, of_others: Iterable[OtherNight]) -> str:
+    """Return the digest of the nights that say if the dome is open, or ""."""
+    metric = stream.dome.metric if stream.dome else ""
+    own = [other for other in of_others if metric.startswith(f"{other.stream}/")]
+    return digest(own) if own else ""
 
 
 def _on_rows(index: Index, row: IndexRow) -> tuple[Finding, ...]:

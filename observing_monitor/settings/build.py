@@ -18,6 +18,7 @@ from observing_monitor.settings.limits import (
     read_previews,
     read_timezone,
 )
+from observing_monitor.settings.measures import read_dome, read_measure_limits
 from observing_monitor.settings.records import THRESHOLDS, FromSettings, StreamSettings
 from observing_monitor.settings.source_tables import read_sources
 from observing_monitor.settings.stream import Stream
@@ -90,6 +91,9 @@ def build_stream(
         gap_min_s=described.gap_min_s,
         readout_s=described.readout_s,
         timeline=tuple(described.timeline),
+        measure_limits=read_measure_limits(section, described.measure_limits),
+        image_quality=described.image_quality,
+        dome=read_dome(section, described.dome),
         limits=read_limits(section, described),
     )
 

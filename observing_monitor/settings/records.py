@@ -179,6 +179,22 @@ class StreamSettings:
         "metric of another stream.",
         example=["seeing", "weather/humidity"],
     )
+    measure_limits: list[dict[str, Any]] = setting(
+        [],
+        "Limits of numbers that exposures have: tables `[[streams.NAME.measure_limits]]`. If "
+        "several limits of a measure fit an exposure, only the first one counts.",
+    )
+    image_quality: str = setting(
+        "",
+        "Measure that is the image quality, of which more is worse. Warn if a night's median over "
+        "science exposures is worse than usual.",
+        example="seeing",
+    )
+    dome: dict[str, Any] = setting(
+        {},
+        "Warn of science exposures with the dome closed: a table `[streams.NAME.dome]`. By "
+        "default, only exposures that could not see the sky by their source are named.",
+    )
     notify: dict[str, Any] = setting(
         {},
         "Receivers of a message when this stream's status changes: tables "
@@ -213,6 +229,11 @@ class FromSettings:
         None, "As in `[streams.NAME]`; 0 ends the error.", example=7200
     )
     last_stage: str | None = setting(None, "As in `[streams.NAME]`.", example="archive")
+    measure_limits: list[dict[str, Any]] | None = setting(
+        None,
+        "As in `[streams.NAME]`, in place of its limits; an empty list ends them.",
+        example=[{"measure": "seeing", "warning_above": 1.5}],
+    )
     sources: dict[str, dict[str, Any]] = setting(
         {},
         "Settings of sources that change, in a table for each source's name.",
@@ -246,6 +267,44 @@ class PreviewSettings:
         [],
         "Folders whose files may be shown, in addition to those that the sources read.",
         example=["/data/quicklook"],
+    )
+
+
+@dataclass
+class MeasureLimit:
+    """A table `[[streams.NAME.measure_limits]]`."""
+
+    measure: str = setting(
+        REQUIRED,
+        "Name of the measure: a metric that its source assigns to an exposure.",
+        example="seeing",
+    )
+    types: list[str] = setting(["science"], "Types of the exposures that it holds for.")
+    filters: list[str] = setting(
+        [],
+        "Filters or bands of these exposures, as the observing log shows them. By default, all.",
+        example=["SDSSr", "SDSSi"],
+    )
+    error_below: float | None = setting(None, "A lower value is an error.", example=0)
+    warning_below: float | None = setting(None, "A lower value is a warning.", example=0.2)
+    warning_above: float | None = setting(None, "A higher value is a warning.", example=1.5)
+    error_above: float | None = setting(None, "A higher value is an error.", example=3)
+
+
+@dataclass
+class DomeSettings:
+    """A table `[streams.NAME.dome]`."""
+
+    metric: str = setting(
+        REQUIRED,
+        "Metric that says if the dome is open, by name. Write `STREAM/NAME` for a metric of "
+        "another stream.",
+        example="weather/dome",
+    )
+    closed: list[str | float] = setting(
+        REQUIRED,
+        "Values that mean that it is closed: words, in any case, or numbers.",
+        example=["closed", 0],
     )
 
 

@@ -14,7 +14,7 @@ from observing_monitor.model.nights import NightRule
 from observing_monitor.model.position import Position
 from observing_monitor.processes.timelimit import LIMIT_S
 from observing_monitor.readers.bounded import LIMITS, Limits
-from observing_monitor.settings.records import PreviewSettings
+from observing_monitor.settings.records import DomeSettings, MeasureLimit, PreviewSettings
 from observing_monitor.sources.registry import source_class, source_version
 
 # settings that change neither a judgement nor a page; all others are part of the fingerprint
@@ -78,6 +78,9 @@ class Stream(msgspec.Struct, frozen=True, dict=True):
     gap_min_s: float = 600.0
     readout_s: float = 0.0
     timeline: tuple[str, ...] = ()  # metrics below the exposures; those of others as STREAM/NAME
+    measure_limits: tuple[MeasureLimit, ...] = ()  # the first one that fits an exposure counts
+    image_quality: str = ""  # a measure
+    dome: DomeSettings | None = None  # None if no metric says if it is open
     limits: Limits = LIMITS  # of lines, records and packed files
     # the stream as it is from a night on, in order of the nights
     later: tuple[tuple[datetime.date, Stream], ...] = ()
@@ -90,6 +93,16 @@ class Stream(msgspec.Struct, frozen=True, dict=True):
     def at(self, night: datetime.date) -> Stream:
         """Return the one of `versions` that a night has."""
         return next((stream for first, stream in reversed(self.later) if first <= night), self)
+
+    @property
+    def shown_metrics(self) -> tuple[str, ...]:
+        """Names of metrics that its nights need; those of others as STREAM/NAME."""
+        return (*self.timeline, self.dome.metric) if self.dome else self.timeline
+
+    @property
+    def names_measures(self) -> bool:
+        """True if a setting names metrics that findings are about."""
+        return bool(self.measure_limits or self.image_quality or self.dome)
 
     @functools.cached_property
     def fingerprint(self) -> str:

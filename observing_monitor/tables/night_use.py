@@ -35,6 +35,7 @@ class UseSettings(NamedTuple):
     twilight_deg: float = 12.0  # the night is dark while the Sun is so far below the horizon
     gap_min_s: float = 600.0  # only a longer time without an exposure is a gap
     readout_s: float = 0.0  # not overhead
+    image_quality: str = ""  # the measure that is the image quality
 
 
 class NightSpan(NamedTuple):
@@ -92,6 +93,7 @@ class NightUse(msgspec.Struct, frozen=True):
     airmass: float | None  # median of science exposures
     measures: list[Measure]  # of science exposures
     groups: dict[str, list[Group]]  # by GROUPED_BY
+    image_quality: Measure | None = None  # one of the measures
 
 
 def use_of_night(
@@ -133,6 +135,7 @@ def use_of_night(
     evening, morning = _twilights(dark, night)
     over = night.known_until is None or (morning is not None and night.known_until >= morning)
     late, early = _late_and_early(taken.spans(is_science), evening, morning if over else None)
+    measures = _measures(metrics, exposures.loc[is_science, "exposure"])
     return NightUse(
         n_exposures=len(exposures),
         n_exposures_science=int(is_science.sum()),
@@ -149,8 +152,9 @@ def use_of_night(
         ended_early_s=early,
         overhead_s=_median_overhead(idle, within, settings),
         airmass=_median(exposures["airmass"].to_numpy("float64")[is_science]),
-        measures=_measures(metrics, exposures.loc[is_science, "exposure"]),
+        measures=measures,
         groups={name: _groups(exposures, name) for name in GROUPED_BY},
+        image_quality=next((one for one in measures if one.name == settings.image_quality), None),
     )
 
 
@@ -165,6 +169,8 @@ def numbers_of(use: NightUse) -> dict[str, float | int | None]:
         "n_time_gaps": None if use.gaps is None else len(use.gaps),
         "started_late_s": _rounded(use.started_late_s),
         "ended_early_s": _rounded(use.ended_early_s),
+        "overhead_median_s": _rounded(use.overhead_s),
+        "image_quality_median": None if use.image_quality is None else use.image_quality.median,
     }
 
 

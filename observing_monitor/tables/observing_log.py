@@ -12,6 +12,7 @@ from observing_monitor.tables.exposures import group_exposures
 from observing_monitor.tables.observed import rows_of_files
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from pandas import DataFrame, Series
@@ -72,7 +73,7 @@ def observing_log(exposures: DataFrame, judged: DataFrame, metrics: DataFrame) -
             made[name] = np.bincount(rows, minlength=len(exposures))
     return ObservingLog(
         exposures.assign(**made),
-        _measures(exposures, metrics),
+        measures_of(exposures, metrics),
         group_exposures(judged[of_files < 0]),
     )
 
@@ -87,15 +88,26 @@ def _gaps(exposures: DataFrame) -> Series[float]:
     return before.where(is_known).clip(lower=0).astype("float64")
 
 
-def _measures(exposures: DataFrame, metrics: DataFrame) -> list[Measure]:
-    """Return the numbers of exposures, the most frequent first."""
+def measures_of(
+    exposures: DataFrame, metrics: DataFrame, wanted: Collection[str] | None = None
+) -> list[Measure]:
+    """Return the numbers of exposures, the most frequent first.
+
+    Parameters
+    ----------
+    exposures, metrics : DataFrame
+        As for `observing_log`.
+    wanted : collection of str, optional
+        Names; those that no exposure has are left out. By default the MAX_MEASURES most frequent.
+    """
     told = metrics[metrics["exposure"].notna() & metrics["value"].notna()]
     if told.empty:
         return []
     rows = index_in(told["exposure"], exposures["exposure"])
     told = told.assign(row=rows)[rows >= 0]
     names = told["name"].value_counts()
-    shown = sorted(names.index, key=lambda name: (-names[name], name))[:MAX_MEASURES]
+    shown = sorted(names.index, key=lambda name: (-names[name], name))
+    shown = shown[:MAX_MEASURES] if wanted is None else [name for name in shown if name in wanted]
     made = []
     for name in shown:
         own = told[told["name"] == name].sort_values("sampled_at", kind="stable")

@@ -60,6 +60,41 @@ def test_what_is_worse(night, limits, is_worse):
     assert usual.worse(night, limits) == (limits if is_worse else {})
 
 
+def observed(n_science=5, **numbers):
+    """Return the summary of a night with science exposures."""
+    return {**summary(), "n_exposures_science": n_science, **numbers}
+
+
+@pytest.mark.parametrize("name", usual.OF_EXPOSURES)
+def test_limits_of_numbers_of_exposures(name):
+    """These need ten nights with five science exposures each."""
+    nights = [observed(**{name: float(n)}) for n in range(1, 11)]
+    assert name not in usual.usual_limits(nights)[-1]
+    # nine of the ten nights have at most 9
+    assert usual.usual_limits([*nights, None])[-1] == {"error_share": 0.0, name: 9.0}
+    few = [observed(4, **{name: 99.0}), observed(**{name: None}), observed(**{name: -1.0})]
+    assert usual.usual_limits([*nights, *few, None])[-1][name] == 9.0
+    assert name not in usual.usual_limits([*nights[:9], *few, None])[-1]
+
+
+@pytest.mark.parametrize(
+    ("night", "limits", "is_worse"),
+    [
+        (observed(image_quality_median=1.21), {"image_quality_median": 1.0}, True),
+        (observed(image_quality_median=1.2), {"image_quality_median": 1.0}, False),
+        (observed(4, image_quality_median=9.0), {"image_quality_median": 1.0}, False),
+        (observed(overhead_median_s=24.5), {"overhead_median_s": 20.0}, True),
+        (observed(overhead_median_s=23.5), {"overhead_median_s": 20.0}, False),
+        # less than a second more
+        (observed(overhead_median_s=2.9), {"overhead_median_s": 2.0}, False),
+        (observed(overhead_median_s=3.1), {"overhead_median_s": 2.0}, True),
+    ],
+)
+def test_numbers_of_exposures_that_are_worse(night, limits, is_worse):
+    """More than 20 % above the limit is worse, and a second of overhead."""
+    assert usual.worse(night, limits) == (limits if is_worse else {})
+
+
 def test_slow_night_is_one_finding():
     """A delay beyond both limits is one finding, with the usual value."""
     classes = dict.fromkeys(

@@ -21,7 +21,9 @@ from observing_monitor.model.setting import (
 from observing_monitor.readers.store_options import Storage
 from observing_monitor.settings.receivers import RECEIVERS
 from observing_monitor.settings.records import (
+    DomeSettings,
     FromSettings,
+    MeasureLimit,
     PreviewSettings,
     SourceSettings,
     StreamSettings,
@@ -38,6 +40,8 @@ OURS = [
     StreamSettings,
     FromSettings,
     PreviewSettings,
+    MeasureLimit,
+    DomeSettings,
     SourceSettings,
     Storage,
     *RECEIVERS.values(),

@@ -91,6 +91,98 @@ def test_wrong_text_is_not_quoted_where_a_list_is_expected(tmp_path):
     assert said.endswith("not text") and "s3cret" not in said
 
 
+LIMIT = '[[streams.a.measure_limits]]\nmeasure = "seeing"\n'
+OF_LIMIT = "[streams.a] measure_limits: table 1:"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("measure_limits = 3", "[streams.a] measure_limits: a list of tables, not 3"),
+        (
+            "[[streams.a.measure_limits]]\nwarning_above = 1",
+            f'{OF_LIMIT} measure is missing: text, such as "seeing"',
+        ),
+        (
+            "[[streams.a.measure_limits]]\nmeasure = ''\nwarning_above = 1",
+            f"{OF_LIMIT} measure: is empty; write the name of a metric, such as seeing",
+        ),
+        (
+            f"{LIMIT}warning_over = 1",
+            f"{OF_LIMIT} unknown key 'warning_over'; did you mean 'warning_above'?",
+        ),
+        (
+            f"{LIMIT}warning_above = '1.5'",
+            f'{OF_LIMIT} warning_above: a number, such as 1.5, not "1.5"',
+        ),
+        (
+            f"{LIMIT}error_above = nan",
+            f"{OF_LIMIT} error_above: nan is no limit; write a number, or leave it out",
+        ),
+        (
+            LIMIT,
+            f"{OF_LIMIT} has no limit; set one of error_below, warning_below, warning_above, "
+            "error_above",
+        ),
+        (
+            f"{LIMIT}warning_above = 2\nerror_above = 2",
+            f"{OF_LIMIT} warning_above: 2 is not below error_above (2); limits rise from "
+            "error_below to warning_below to warning_above to error_above",
+        ),
+        (
+            f"{LIMIT}types = ['flats']\nwarning_above = 2",
+            f"{OF_LIMIT} types: there is no type 'flats'; did you mean 'flat'?",
+        ),
+        (
+            f"{LIMIT}types = []\nwarning_above = 2",
+            f"{OF_LIMIT} types: is empty; name types, or leave it out for science",
+        ),
+        (
+            f"{LIMIT}warning_above = 2\n{LIMIT}filters = ['r']\nerror_above = 3",
+            "[streams.a] measure_limits: table 2: never holds: seeing has its limits from table 1 "
+            "already; put the narrower table first",
+        ),
+        (
+            f"{LIMIT}warning_above = 2\n[[streams.a.from]]\nnight = 2026-03-01\n"
+            "measure_limits = [{ measure = 'seeing' }]",
+            "[[streams.a.from]] of night 2026-03-01: measure_limits: table 1: has no limit; "
+            "set one of error_below, warning_below, warning_above, error_above",
+        ),
+        ("dome = 'open'", "[streams.a] dome: a table, not text"),
+        (
+            "dome = { closed = [0] }",
+            '[streams.a] dome: metric is missing: text, such as "weather/dome"',
+        ),
+        (
+            "dome = { metric = '', closed = [0] }",
+            "[streams.a] dome: metric: is empty; write the name of a metric, such as dome",
+        ),
+        (
+            "dome = { metric = 'dome', closed = 0 }",
+            '[streams.a] dome: closed: a list, such as ["closed", 0], not 0',
+        ),
+        (
+            "dome = { metric = 'dome', closed = [] }",
+            "[streams.a] dome: closed: is empty; write the values of a closed dome, such as "
+            '["closed", 0]',
+        ),
+        ("image_quality = 1", '[streams.a] image_quality: text, such as "seeing", not 1'),
+    ],
+)
+def test_wrong_limit_of_a_measure(tmp_path, text, message):
+    """A wrong limit, or a wrong dome, is named with what to write."""
+    assert complaint(tmp_path, f"{INPUT}{text}") == f"site.toml: {message}"
+
+
+def test_limits_that_overlap_in_part(tmp_path):
+    """Narrower limits may come before those of all exposures."""
+    wide = f"{LIMIT}types = ['science', 'focus']\nwarning_above = 3\n"
+    text = f"{LIMIT}filters = ['r']\nwarning_above = 2\n{LIMIT}warning_above = 1\n{wide}"
+    (tmp_path / "site.toml").write_text(INPUT + text)
+    (stream,) = streams_of_file(tmp_path / "site.toml")
+    assert [limit.warning_above for limit in stream.measure_limits] == [2, 1, 3]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

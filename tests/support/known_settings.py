@@ -29,6 +29,8 @@ def tables(folder, capsys):
         "storage": own | {"observing_monitor": {}},
         "streams": {"streams": {"x": {UNKNOWN: 1}}},
         "from": {"streams": {"x": {"from": [{UNKNOWN: 1}]}}},
+        "measure_limits": {"streams": {"x": {"input_dir": "x", "measure_limits": [{UNKNOWN: 1}]}}},
+        "dome": {"streams": {"x": {"input_dir": "x", "dome": {UNKNOWN: 1}}}},
         "previews": {"streams": {"x": {"input_dir": "x", "previews": {UNKNOWN: 1}}}},
     }
     for kind in receivers(folder, capsys):

@@ -113,6 +113,9 @@ _OF_LISTING = {"path": "/gone/listing.txt", "counts": [*COUNTED, "avros_stored"]
 _BROKER = {"counts": [*COUNTED, "avros_stored"], "path": "/gone/counts.csv"}
 _MAPPED_COUNTS = {**MAPPED, "headlines": ["rain"], "counts": [*COUNTED, "avros_stored"]}
 
+# of the observatory of exposures
+LIMIT = {"measure": "seeing", "warning_above": 1}
+DOME = {"metric": "weather/humidity", "closed": [55]}
 # kind -> the source's settings, what it says of a night, the stages it tells of
 KINDS = {
     "files": ({"path": "/gone/storage"}, _files(), []),
@@ -160,7 +163,7 @@ def of_kind(kind):
 
 
 def of_exposures():
-    """Return a telescope: science with a gap, and seeing."""
+    """Return a telescope: science with a gap, seeing beyond its limit, and a closed dome."""
     starts = ("01:00", "01:11", "01:12", "03:00", "08:50")
     rows = [
         {
@@ -172,7 +175,10 @@ def of_exposures():
         }
         for number, start in enumerate(starts)
     ]
-    seeing = [metric_row("seeing", 0.5 + n, LAST, at=f"0{n + 1}:30:00") for n in range(3)]
+    seeing = [
+        {**metric_row("seeing", 0.5 + n, LAST, at=f"0{n + 1}:30:00"), "exposure": f"E{n}"}
+        for n in range(3)
+    ]
     source = {
         "type": "table",
         "path": "/gone/table.csv",
@@ -180,5 +186,11 @@ def of_exposures():
         "feeds": "exposures",
         "columns": {"exposure": "name", "started_at": "at"},
     }
-    stream = {"latitude_deg": -30.24, "longitude_deg": -70.74, "sources": [source]}
+    stream = {
+        "latitude_deg": -30.24,
+        "longitude_deg": -70.74,
+        "measure_limits": [LIMIT],
+        "dome": DOME,
+        "sources": [source],
+    }
     return beside_weather(stream, {"it": {"exposures": rows, "metrics": seeing}})

@@ -8,7 +8,7 @@ import datetime
 from dataclasses import dataclass, field
 
 from support.observatory import DROP, LAST, WEATHER, camera, of_input_dir
-from support.observatory_kinds import KINDS, of_exposures, of_kind
+from support.observatory_kinds import DOME, KINDS, LIMIT, of_exposures, of_kind
 from support.observatory_tonight import of_tonight
 
 
@@ -76,6 +76,17 @@ _OF_FILES = {
     f"{_IT}.constants": {"kind": "fits"},
 }
 
+# other values of each setting of a limit
+OF_LIMIT = (
+    ("measure", "wind"),
+    ("types", ["bias"]),
+    ("filters", ["r"]),
+    ("error_below", 0.6),
+    ("warning_below", 0.6),
+    ("warning_above", 2),
+    ("error_above", 2),
+)
+
 SWEPT = [
     # --- of the site ---
     _site("title", "Another observatory"),
@@ -118,6 +129,17 @@ SWEPT = [
             ("readout_s", 5, ""),
             ("timeline", ["seeing"], ""),
             ("timeline", ["weather/humidity"], "of another stream"),
+            ("measure_limits", [], ""),
+            ("image_quality", "seeing", ""),
+            ("dome", {}, ""),
+        )
+    ),
+    *(
+        Case(table, setting, "exposures", {f"streams.one.{table}": value})
+        for table, setting, value in (
+            *(("measure_limits", name, [{**LIMIT, name: value}]) for name, value in OF_LIMIT),
+            ("dome", "metric", {**DOME, "metric": "seeing"}),
+            ("dome", "closed", {**DOME, "closed": [40]}),
         )
     ),
     Case("streams", "input_dir", "input_dir", {"streams.one.input_dir": "/elsewhere"}),
@@ -135,6 +157,12 @@ SWEPT = [
     _from("ignore", ignore=["*_000004.fits"]),
     _from("delay_warning_s", delay_warning_s=60),
     _from("last_stage", last_stage="archive"),
+    Case(
+        "from",
+        "measure_limits",
+        "exposures",
+        {"streams.one.from": [{"night": datetime.date(2021, 2, 1), "measure_limits": []}]},
+    ),
     *(
         Case(
             "from",

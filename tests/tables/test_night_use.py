@@ -101,7 +101,11 @@ def test_groups_by_hand():
 
 def test_numbers_of_the_index():
     """The numbers of nights.json are those of the page."""
-    numbers = numbers_of(use_of_night(BY_HAND, NONE, PACHON, NIGHT))
+    seen = {"E2": 9.0, "E4": 1.5, "E5": 1.0, "E6": 2.0}
+    seeing = [{"name": "seeing", "exposure": name, "value": value} for name, value in seen.items()]
+    asked = UseSettings(image_quality="seeing")
+    use = use_of_night(BY_HAND, metrics(*seeing), PACHON, NIGHT, asked)
+    numbers = numbers_of(use)
     assert list(numbers) == [c.name for c in columns.USE]
     assert numbers == pytest.approx(
         {
@@ -113,6 +117,8 @@ def test_numbers_of_the_index():
             "n_time_gaps": 2,
             "started_late_s": 300,
             "ended_early_s": LENGTH - 2830,
+            "overhead_median_s": 30,
+            "image_quality_median": 1.5,  # of science exposures
         },
         abs=0.001,
     )
