@@ -115,7 +115,7 @@ def judge_night(
         night = _night(job, own, judged, shared, stopped, exposures, use)
     found = _acknowledged(checks.findings(night, [*job.on_rows, *from_sources]), job.issues)
     status, info = _sum_up(job, own, found)
-    row["units"], row["aggregates"] = headlines.units, headlines.aggregates
+    row["units"], row["aggregates"] = _units(headlines.units, use), headlines.aggregates
     row["summary"] = {
         "night": job.night.isoformat(),
         "status": status,
@@ -301,6 +301,12 @@ def _night(
         stopped=tuple(stopped_findings(stopped, stream, bool(summary["n_files"]))),
         exposures=exposures.found,
     )
+
+
+def _units(of_headlines: dict[str, str], use: NightUse | None) -> dict[str, str]:
+    """Return the units of headlines and of the image quality."""
+    unit = _image_quality(use)[1]
+    return {**of_headlines, "image_quality_median": unit} if unit else of_headlines
 
 
 def _image_quality(use: NightUse | None) -> tuple[str, str]:

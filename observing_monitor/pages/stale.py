@@ -143,7 +143,7 @@ def year_key(
     common: str, index: Index, state: State, years: Sequence[str], nights: Sequence[Summary]
 ) -> str:
     """Fingerprint of the page of one year."""
-    headlines = to_builtins(state.headlines)
+    headlines = to_builtins([*state.headlines, state.quality])
     return digest(
         [
             common,

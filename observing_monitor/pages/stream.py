@@ -160,7 +160,11 @@ class _Publisher(msgspec.Struct, frozen=True):
             months=calendars.months(shown, state.has_files)[-SHOWN_MONTHS:],
             years=tables.periods(periods.years(state.summaries, state.headlines), "Years"),
             charts=stream_charts(
-                shown, state.headlines, before[: usual.NIGHTS][::-1], tables.has_ingest
+                shown,
+                state.headlines,
+                before[: usual.NIGHTS][::-1],
+                tables.has_ingest,
+                state.quality,
             ),
             programs=programs.table if programs else EMPTY,
             all_programs=programs.link if programs else None,
@@ -186,7 +190,7 @@ class _Publisher(msgspec.Struct, frozen=True):
         for name, nights in by_year.items():
             earlier = summaries[max(0, start - usual.NIGHTS) : start]
             start += len(nights)
-            year = Year(name, nights, earlier, list(by_year))
+            year = Year(name, nights, earlier, list(by_year), self.state.quality)
             key, is_written = self._publish_year(year, before.get(name))
             self.index["years"][name] = key
             n_pages += is_written
