@@ -38,7 +38,7 @@ def hours_chart(nights: Sequence[tuple[str, float]]) -> figure.Chart | None:
         "y": [round(total / 3600, 3) for total in sums],
         "name": "open shutter",
         "text": [
-            f"{total / 3600:,.1f} h; {wording.seconds(seconds)} in this night"
+            f"{wording.hours(total)}; {wording.hours(seconds)} in this night"
             for total, (_, seconds) in zip(sums, nights, strict=True)
         ],
         "hovertemplate": "%{text}<extra>%{x}</extra>",
@@ -54,8 +54,8 @@ def hours_chart(nights: Sequence[tuple[str, float]]) -> figure.Chart | None:
     }
     most = max(nights, key=lambda night: night[1])
     caption = (
-        f"Open shutter: {sums[-1] / 3600:,.1f} h in {len(nights):,} nights; "
-        f"most in {most[0]}: {wording.seconds(most[1])}."
+        f"Open shutter: {wording.hours(sums[-1])} in {len(nights):,} nights; "
+        f"most in {most[0]}: {wording.hours(most[1])}."
     )
     drawn: figure.Figure = {"data": [trace], "layout": layout}
     return figure.Chart("chart-hours", "Hours, added up", caption, drawn)

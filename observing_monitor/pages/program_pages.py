@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from observing_monitor.model.wording import n_of
+from observing_monitor.model.wording import hours, n_of
 from observing_monitor.pages import render
 from observing_monitor.pages.contexts import Fact, Link, ProgramPage, ProgramsPage
 from observing_monitor.pages.frame import page_frame, site_link
@@ -22,7 +22,6 @@ from observing_monitor.pages.program_tables import (
 )
 from observing_monitor.pages.programs import (
     Programs,
-    hours,
     program_address,
     programs_of,
 )
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Index, ProgramPages
     from observing_monitor.storage.output import Output
 
-SHOWN = 20  # programs on the stream's page
+SHOWN = 10  # programs on the stream's page
 TITLE = "Programs"
 _DATA = (layout.PROGRAMS_JSON, layout.PROGRAMS_CSV)
 
@@ -224,11 +223,11 @@ class _Publisher(msgspec.Struct, frozen=True):
 def _facts(program: Program) -> list[Fact]:
     words, total = WORDS["program"], program.totals
     texts = {
-        "n_nights": f"{total.n_nights:,}",
-        "n_exposures_science": f"{total.n_exposures_science:,}",
-        "n_exposures": f"{total.n_exposures:,}",
         "science_exposure_s": hours(total.science_exposure_s),
         "open_shutter_s": hours(total.open_shutter_s),
+        "n_exposures_science": f"{total.n_exposures_science:,}",
+        "n_exposures": f"{total.n_exposures:,}",
+        "n_nights": f"{total.n_nights:,}",
         "first_night": program.first_night,
         "last_night": program.last_night,
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import wording
+from observing_monitor.model.wording import hours
 from observing_monitor.pages.calendars import month_name
 from observing_monitor.pages.glossary import WORDS
-from observing_monitor.pages.programs import hours, periods_of, sums_of, totals_of
+from observing_monitor.pages.programs import periods_of, sums_of, totals_of
 from observing_monitor.pages.tables import Cell, Table, TableColumn, count_cell
 from observing_monitor.storage import layout
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_PARTS = 200  # rows of a table of filters or targets
 FEW_NIGHTS = 15  # a program with more nights has a table of months
-_NUMBERS = ("n_exposures_science", "n_exposures", "science_exposure_s", "open_shutter_s")
+_NUMBERS = ("science_exposure_s", "open_shutter_s", "n_exposures_science", "n_exposures")
 
 
 def programs_table(programs: Sequence[Program], hrefs: Mapping[str, str], caption: str) -> Table:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from observing_monitor.model import wording
 from observing_monitor.model.programs import Part, ProgramNight, from_text
 from observing_monitor.storage import layout
 
@@ -171,8 +170,3 @@ def addresses_of_night(
         for program in from_text(text).programs
     }
     return {name: href for name, href in hrefs.items() if href}
-
-
-def hours(value: float) -> str:
-    """Return a time of observing in hours, or in minutes if it is short."""
-    return f"{value / 3600:,.1f} h" if value >= 3600 else wording.seconds(value)

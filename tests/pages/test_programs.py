@@ -61,11 +61,11 @@ def test_sums(telescope):
     ]
     page = telescope.page_of("P1")
     shown = text_of(page)
-    assert "2 Nights 2 Science exp. 3 Exposures 25 min 00 s Science 25 min 10 s" in shown
-    assert "2025-03-17 1 2 15 min 00 s 15 min 10 s i 2025-03-16 1 1 10 min" in shown
+    assert "0.42 h Science 0.42 h Open shutter 2 Science exp. 3 Exposures 2 Nights" in shown
+    assert "2025-03-17 0.25 h 0.25 h 1 2 i 2025-03-16 0.17 h 0.17 h 1 1 r" in shown
     assert 'href="2025-03-17.html"' in page and 'href="2025-03-16.html"' in page
-    assert "M 31 2 25 min 00 s – 1 10 s" in shown and "2025-03-18" not in shown
-    assert "0.4 h in 2 nights; most in 2025-03-17: 15 min 10 s." in shown
+    assert "M 31 2 0.42 h – 1 10 s" in shown and "2025-03-18" not in shown
+    assert "Open shutter: 0.42 h in 2 nights; most in 2025-03-17: 0.25 h." in shown
 
 
 def test_csv(telescope):
@@ -174,8 +174,8 @@ def test_many_nights(tmp_path):
     telescope = Telescope(tmp_path, nights)
     assert telescope.run(now=NOW + datetime.timedelta(days=365)) == 0
     shown = text_of(telescope.page_of("P"))
-    assert "2025 8 16 16 10.0 h 10.0 h 2024 8 16 16 10.0 h 10.0 h" in shown
-    assert "August 2025 1 2 2 1.2 h 1.2 h" in shown and "20.0 h in 16 nights" in shown
+    assert "2025 8 10.0 h 10.0 h 16 16 2024 8 10.0 h 10.0 h 16 16" in shown
+    assert "August 2025 1 1.2 h 1.2 h 2 2" in shown and "20.0 h in 16 nights" in shown
 
 
 def test_hidden_text(tmp_path):
