@@ -21,10 +21,17 @@ from observing_monitor.charts.axes import (
     wants_log,
     words_of,
 )
+from observing_monitor.charts.quality_over_nights import quality_charts
 from observing_monitor.charts.use_over_nights import use_chart
+from observing_monitor.charts.usual_band import (
+    band_words,
+    night_axis,
+    number_of,
+    places,
+    usual_band,
+)
 from observing_monitor.judging import usual
 from observing_monitor.model import columns, wording
-from observing_monitor.storage.layout import night_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,6 +46,7 @@ def stream_charts(
     headlines: Sequence[Headline] = (),
     before: Sequence[Summary] = (),
     has_ingest: bool = True,
+    quality: Headline | None = None,
 ) -> list[figure.Chart]:
     """Return the charts over nights.
 
@@ -53,6 +61,8 @@ def stream_charts(
         The nights before these, oldest first: they say what is usual, and are not drawn.
     has_ingest : bool
         True if a stage follows arrival. Without one, no share of files is ingested.
+    quality : Headline, optional
+        The median of the measure that is the image quality.
 
     Returns
     -------
@@ -71,6 +81,7 @@ def stream_charts(
     ]
     made += (
         use_chart(shown),
+        *(quality_charts(shown, before, quality) if quality else ()),
         _classes_chart(shown, has_ingest),
         _night_delays_chart(shown, before),
         _completeness_chart(shown, before, share) if has_ingest or share else None,
@@ -86,7 +97,7 @@ def _headlines_chart(
     bars: list[Json] = []
     words = []
     for number, headline in enumerate(headlines):
-        values = [_number(night.get(headline.name)) for night in nights]
+        values = [number_of(night.get(headline.name)) for night in nights]
         known = [v for v in values if v is not None]
         if not known:
             continue
@@ -107,7 +118,7 @@ def _headlines_chart(
                 "textposition": "none",
             }
             | {"hovertemplate": "%{text}, %{x}", "meta": {"tone": f"series-{number % N_SERIES}"}}
-            | _nights(nights)
+            | places(nights)
         )
     if not bars:
         return None
@@ -116,7 +127,7 @@ def _headlines_chart(
     layout = {
         "barmode": "group",
         "bargap": 0.25,
-        "xaxis": _night_axis(),
+        "xaxis": night_axis(),
         "yaxis": axis,
     }
     title = (
@@ -136,7 +147,7 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart 
     """Return the chart of the files of each night, stacked by class."""
     bars, words = [], []
     for column in columns.CLASSES:
-        counts = [int(_number(values[f"n_{column.name}"]) or 0) for values in nights]
+        counts = [int(number_of(values[f"n_{column.name}"]) or 0) for values in nights]
         if not any(counts):
             continue
         label = column.label if has_ingest or column.name != "ingested" else columns.ARRIVED.label
@@ -144,7 +155,7 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart 
         bars.append(
             {"type": "bar", "y": counts, "name": label, "meta": {"tone": column.name}}
             | {"hovertemplate": "%{y:,} " + label + "<extra>%{x}</extra>"}
-            | _nights(nights)
+            | places(nights)
         )
     if not bars:
         return None
@@ -153,7 +164,7 @@ def _classes_chart(nights: Sequence[Summary], has_ingest: bool) -> figure.Chart 
     layout = {
         "barmode": "stack",
         "bargap": 0.25,
-        "xaxis": _night_axis(),
+        "xaxis": night_axis(),
         "yaxis": files_axis(most),
     }
     return figure.Chart(
@@ -170,7 +181,7 @@ def _night_delays_chart(
     traces, words, everything = [], [], list[float]()
     for stage in ("transfer", "ingest"):
         for name, key, dash in (("median", "median", "solid"), ("90 %", "p90", "dash")):
-            values = [_number(night[f"{stage}_delay_{key}_s"]) for night in nights]
+            values = [number_of(night[f"{stage}_delay_{key}_s"]) for night in nights]
             known = [v for v in values if v is not None]
             if not known:
                 continue
@@ -178,7 +189,7 @@ def _night_delays_chart(
             traces.append(
                 (
                     values,
-                    [_number(night[f"{stage}_delay_{key}_s"]) for night in before],
+                    [number_of(night[f"{stage}_delay_{key}_s"]) for night in before],
                     f"{stage} {name}",
                     stage,
                     dash,
@@ -197,9 +208,7 @@ def _night_delays_chart(
     for values, earlier, name, stage, dash in traces:
         y = [None if v is None else floored([v], logarithmic)[0] for v in values]
         if dash == "solid":
-            drawn += _usual_band(
-                earlier, values, nights, stage, SHORTEST_S if logarithmic else None
-            )
+            drawn += usual_band(earlier, values, nights, stage, SHORTEST_S if logarithmic else None)
         drawn.append(
             line([], y, name, stage, dash)
             | {
@@ -209,66 +218,19 @@ def _night_delays_chart(
             }
             | in_legend(name.split()[0], dash)
             | {"hovertemplate": "%{text}<extra>" + name + ", %{x}</extra>"}
-            | _nights(nights)
+            | places(nights)
         )
     caption = "Median solid, 90 % dashed. "
-    caption += f"{sentence(words)}{_band_words(drawn, 'medians')}"
-    layout = {"xaxis": _night_axis(), "yaxis": delay_axis(low, high, logarithmic)}
+    caption += f"{sentence(words)}{band_words(drawn, 'medians')}"
+    layout = {"xaxis": night_axis(), "yaxis": delay_axis(low, high, logarithmic)}
     return figure.Chart("chart-delays", "Delays", caption, {"data": drawn, "layout": layout})
-
-
-def _usual_band(
-    earlier: Sequence[float | None],
-    values: Sequence[float | None],
-    nights: Sequence[Summary],
-    tone: str,
-    least: float | None = None,
-) -> list[Json]:
-    """Return two lines around the middle 80 % of the nights before each.
-
-    There is none while few are known. `values` are those of `nights`, `earlier` those of the nights
-    before.
-    """
-    window, before = usual.Window(), []
-    for value in (*earlier, *values):
-        before.append((window.quantile(0.1), window.quantile(0.9)))
-        window.add(value)
-    low, high = zip(*before[len(earlier) :], strict=True)
-    if not any(value is not None for value in low):
-        return []
-    edges = []
-    for edge, fill in ((low, {}), (high, {"fill": "tonexty"})):
-        y = [
-            None if value is None else round(max(value, value if least is None else least), 3)
-            for value in edge
-        ]
-        edges.append(
-            line([], y, "usual", tone)
-            | {
-                "x": [values["night"] for values in nights],
-                "line": {"width": 0, "shape": "hvh"},
-                "meta": {"tone": tone, "is_band": True},
-            }
-            | {"showlegend": False, "legendgroup": tone, "hoverinfo": "skip"}
-            | fill
-        )
-    return edges
-
-
-def _band_words(traces: Iterable[Json], what: str) -> str:
-    """Return a sentence about the shade, if there is one."""
-    if not any(trace["meta"].get("is_band") for trace in traces):
-        return ""
-    return (
-        f" Shaded: the usual range (middle 80 % of the {what} of the {usual.NIGHTS} nights before)."
-    )
 
 
 def _completeness_chart(
     nights: Sequence[Summary], before: Sequence[Summary], headline: Headline | None = None
 ) -> figure.Chart | None:
     """Return the chart of the completeness of each night."""
-    values = [_number(night["completeness"]) for night in nights]
+    values = [number_of(night["completeness"]) for night in nights]
     known = [v for v in values if v is not None]
     if not known:
         return None
@@ -284,7 +246,7 @@ def _completeness_chart(
         "textposition": "none",
         "hovertemplate": "%{text}<extra>%{x}</extra>",
         "meta": {"tone": "ingested"},
-    } | _nights(nights)
+    } | places(nights)
     share = (
         f"{headline.meaning or 'Share that arrived'}, in per cent"
         if headline
@@ -296,11 +258,13 @@ def _completeness_chart(
     caption += f"; the lowest is {wording.percent(worst[0])} ({worst[1]})." if worst[0] < 1 else "."
     drawn = [
         bars,
-        *_usual_band([_number(night["completeness"]) for night in before], values, nights, "total"),
+        *usual_band(
+            [number_of(night["completeness"]) for night in before], values, nights, "total"
+        ),
     ]
-    caption += _band_words(drawn, "shares")
+    caption += band_words(drawn, "shares")
     layout = {
-        "xaxis": _night_axis(),
+        "xaxis": night_axis(),
         "bargap": 0.25,
         "showlegend": False,
         "yaxis": {
@@ -312,20 +276,3 @@ def _completeness_chart(
     return figure.Chart(
         "chart-completeness", "Completeness", caption, {"data": drawn, "layout": layout}
     )
-
-
-def _nights(nights: Sequence[Summary]) -> Json:
-    """Return the x values of a trace over nights, and the page of each."""
-    return {
-        "x": [values["night"] for values in nights],
-        "customdata": [night_page(values["night"]) for values in nights],
-    }
-
-
-def _night_axis() -> Json:
-    """Return an axis with one place per night, however far apart they are."""
-    return {"type": "category", "title": {"text": "night"}, "nticks": 6}
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or wording.is_nothing(value) else float(value)

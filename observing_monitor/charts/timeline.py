@@ -135,6 +135,8 @@ def _axis(
         if span.name != "day":
             shown += [span.starts_at.timestamp(), span.ends_at.timestamp()]
     start, end = min(shown) // HOUR_S * HOUR_S, -(-max(shown) // HOUR_S) * HOUR_S
+    if start == end:  # a bias at the full hour, which takes no time
+        end += HOUR_S
     return Axis(float(max(start, first)), float(min(end, last)))
 
 

@@ -77,7 +77,7 @@ def _caption(nights: Sequence[Summary]) -> str:
     known = [night for night in nights if night.get("science_s") is not None]
     science = sum(night["science_s"] for night in known)
     of_dark = [night for night in known if night.get("night_s")]
-    words = f"Science: {wording.seconds(science)} in {wording.n_of(len(known), 'night')}"
+    words = f"Science: {wording.hours(science)} in {wording.n_of(len(known), 'night')}"
     if not of_dark:
         return f"{words}."
     share = sum(n["science_s"] for n in of_dark) / sum(n["night_s"] for n in of_dark)

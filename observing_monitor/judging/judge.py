@@ -20,7 +20,7 @@ from observing_monitor.judging.keys import (
     neighbours_key,
     shown_key,
 )
-from observing_monitor.judging.night_use import night_use, use_changes_at
+from observing_monitor.judging.night_use import night_programs, night_use, use_changes_at
 from observing_monitor.judging.same_faults import each_fault_once
 from observing_monitor.judging.stopped import stopped_findings
 from observing_monitor.judging.usual_flows import is_kept
@@ -115,7 +115,7 @@ def judge_night(
         night = _night(job, own, judged, shared, stopped, exposures, use)
     found = _acknowledged(checks.findings(night, [*job.on_rows, *from_sources]), job.issues)
     status, info = _sum_up(job, own, found)
-    row["units"], row["aggregates"] = headlines.units, headlines.aggregates
+    row["units"], row["aggregates"] = _units(headlines.units, use), headlines.aggregates
     row["summary"] = {
         "night": job.night.isoformat(),
         "status": status,
@@ -234,9 +234,15 @@ def _note_quiet(job: NightWork, row: IndexRow) -> list[Stopped]:
 
 
 def _note_use(job: NightWork, row: IndexRow, tables: Tables) -> NightUse | None:
-    """Return how the night was used; note if more exposures may come."""
+    """Return how the night was used; note if more exposures may come.
+
+    Note its programs as well.
+    """
     use = night_use(job, tables)
     row["is_observed"] = use is not None and use.known_until is not None
+    row.pop("programs", None)
+    if use is not None and (programs := night_programs(tables)):
+        row["programs"] = programs
     return use
 
 
@@ -303,6 +309,12 @@ def _night(
         stopped=tuple(stopped_findings(stopped, stream, bool(summary["n_files"]))),
         exposures=exposures.found,
     )
+
+
+def _units(of_headlines: dict[str, str], use: NightUse | None) -> dict[str, str]:
+    """Return the units of headlines and of the image quality."""
+    unit = _image_quality(use)[1]
+    return {**of_headlines, "image_quality_median": unit} if unit else of_headlines
 
 
 def _image_quality(use: NightUse | None) -> tuple[str, str]:

@@ -31,6 +31,15 @@ def night_use(job: NightWork, tables: Tables) -> NightUse | None:
     return _use(job, tables, None) if is_morning else use
 
 
+def night_programs(tables: Tables) -> str:
+    """Return the programs of a night as text; "" if none is known."""
+    from observing_monitor.model.programs import as_text
+    from observing_monitor.tables.programs import programs_of_night
+
+    found = programs_of_night(tables.exposures)
+    return as_text(found) if found.programs else ""
+
+
 def use_changes_at(job: NightWork, use: NightUse | None) -> datetime.datetime | None:
     """Return when time alone will complete a night: in the morning."""
     if use is None or use.known_until is None:

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from observing_monitor.model.column import Column as Column
+from observing_monitor.model.use_columns import PROGRAMS as PROGRAMS
 from observing_monitor.model.use_columns import USE as USE
 from observing_monitor.model.use_columns import USE_TABLES as USE_TABLES
 

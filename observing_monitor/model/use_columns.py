@@ -81,3 +81,21 @@ USE_TABLES = (
     Column("unit", "text", "Unit of the number", "Unit"),
     Column("n_values", "int", "Number of values", "Values"),
 )
+
+_OPEN_SHUTTER = next(column for column in USE if column.name == "open_shutter_s")
+# Programs of a stream, and the nights of a program: the tables of pages, programs.json and .csv.
+PROGRAMS = (
+    Column("program", "text", "Program, as the sources name it", "Program"),
+    Column("n_nights", "int", "Nights with exposures of the program", "Nights"),
+    Column("n_exposures_science", "int", "Science exposures of the program", "Science exp."),
+    Column("n_exposures", "int", "Exposures of the program, of all types", "Exposures"),
+    Column(
+        "science_exposure_s",
+        "float",
+        "Exposure times of the program's science exposures, added up",
+        "Science",
+    ),
+    _OPEN_SHUTTER,
+    Column("first_night", "text", "First night with exposures of the program", "First night"),
+    Column("last_night", "text", "Last night with exposures of the program", "Last night"),
+)

@@ -198,6 +198,16 @@ def seconds(value: float | None) -> str:
     return f"{minus}{whole // 86_400:,} d {whole % 86_400 // 3600:02} h"
 
 
+def hours(value: float | None) -> str:
+    """Return a sum of times in hours: `0.58 h`, `41.3 h`; a short one in seconds."""
+    if value is None or is_nothing(value):
+        return NOTHING
+    size = abs(value) / 3600
+    if 0 < size < 0.01:
+        return seconds(value)
+    return f"{value / 3600:,.{1 if size >= 1 else 2}f} h".replace("-", "−") if value else "0 h"
+
+
 def interval(value: float) -> str:
     """Return a duration in its largest unit, such as `3 min`."""
     if value < 60:

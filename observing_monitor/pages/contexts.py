@@ -43,6 +43,13 @@ class Frame(msgspec.Struct):
     made_of: str  # fingerprint: an open page reloads itself if the heartbeat has another one
 
 
+class Fact(msgspec.Struct):
+    """A number with its word."""
+
+    word: Word
+    text: str
+
+
 class LatestNight(msgspec.Struct):
     """The numbers and the page of a stream's newest night."""
 
@@ -146,6 +153,8 @@ class StreamPage(msgspec.Struct):
     months: list[Month]  # the newest, oldest first
     years: Table  # newest first
     charts: list[Chart]  # over the nights, oldest first
+    programs: Table  # those observed last; empty if none is known
+    all_programs: Link | None  # page of all programs; None if none is known
     sources: Table
     rows: Table  # that the sources read and left out
     data: list[Link]  # nights.json, nights.csv
@@ -168,6 +177,31 @@ class YearPage(msgspec.Struct):
     nights: Table  # newest first
     charts: list[Chart]
     data: list[Link]
+
+
+class ProgramPage(msgspec.Struct):
+    """`program-NAME.html`: one program of one stream."""
+
+    frame: Frame
+    site: Link | None
+    index: Link  # page of the stream
+    programs: Link  # page of all programs
+    facts: list[Fact]
+    charts: list[Chart]
+    periods: list[Table]  # years and months, newest first; empty if there are few nights
+    parts: list[Table]  # by filter and by target
+    nights: Table  # newest first
+
+
+class ProgramsPage(msgspec.Struct):
+    """`programs.html`: the programs of one stream."""
+
+    frame: Frame
+    site: Link | None
+    index: Link  # page of the stream
+    note: str  # how many there are, and which have no page
+    programs: Table
+    data: list[Link]  # programs.json, programs.csv
 
 
 # --- a night -------------------------------------------------------------------------------------
@@ -251,13 +285,6 @@ class UsePart(msgspec.Struct):
     words: str  # its length and share
     x: float  # percent of the bar
     width: float
-
-
-class Fact(msgspec.Struct):
-    """A number with its word."""
-
-    word: Word
-    text: str
 
 
 class NightUsed(msgspec.Struct):
@@ -344,4 +371,14 @@ class PrunedPage(OfNight):
     findings: list[Finding]  # worst first
 
 
-Page = SitePage | StreamPage | YearPage | NightPage | ExposuresPage | PrunedPage | GlossaryPage
+Page = (
+    SitePage
+    | StreamPage
+    | YearPage
+    | ProgramPage
+    | ProgramsPage
+    | NightPage
+    | ExposuresPage
+    | PrunedPage
+    | GlossaryPage
+)

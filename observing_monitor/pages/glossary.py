@@ -80,6 +80,7 @@ _GLOSSARY = (
         "or as far as the stream's setting says.",
         columns.USE_TABLES,
     ),
+    ("program", "Programs", "", columns.PROGRAMS),
     ("observed", "Observing log", "", (*columns.EXPOSURES, *columns.LOG)),
     ("stage", "Stages", "The last attempt on a file counts.", columns.STAGES),
     ("queue", "Queues", "", columns.QUEUES),

@@ -29,6 +29,7 @@ class NightJob(NightWork, kw_only=True):
     endings: tuple[str, ...] = ()  # endings of the night's files (`night_files.usual_endings`)
     # nights of other streams whose metrics the night shows, or is judged by
     of_others: tuple[OtherNight, ...] = ()
+    without_page: tuple[str, ...] = ()  # programs of the night that have no page
     is_looked_at: bool = False  # whether its files on disk are compared with what was written
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from observing_monitor.judging.night_use import night_use
 from observing_monitor.pages.other_streams import metrics_of, split_name
+from observing_monitor.pages.programs import addresses_of_night
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +33,18 @@ def observed_parts(night: JudgedNight, hrefs: Mapping[str, str]) -> dict[str, An
     place = Place(stream.position, stream.timezone)
     series = _series(night)
     return {
-        "use": night_used(use, stream, job.night.isoformat(), hrefs),
+        "use": night_used(use, stream, job.night.isoformat(), hrefs, program_hrefs(night)),
         "timeline": timeline(
             exposures, use, stream.rule.bounds(job.night), place, series, hrefs, _late(night)
         ),
         "sky_map": sky_map(exposures, stream.position),
     }
+
+
+def program_hrefs(night: JudgedNight) -> dict[str, str]:
+    """Return the address of the page of each program of a night."""
+    job = night.job
+    return addresses_of_night(job.site.output, night.row.get("programs"), job.without_page)
 
 
 def _late(night: JudgedNight) -> Floats:

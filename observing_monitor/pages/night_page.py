@@ -17,7 +17,7 @@ from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfN
 from observing_monitor.pages.frame import night_link, page_frame, site_link
 from observing_monitor.pages.labels import described_headlines, sources_table
 from observing_monitor.pages.night_listed import listed_rows
-from observing_monitor.pages.night_observed import observed_parts
+from observing_monitor.pages.night_observed import observed_parts, program_hrefs
 from observing_monitor.pages.night_parts import (
     odd_nodes,
     shown_failures,
@@ -88,7 +88,14 @@ class NightPages:
         around, stream, (previews, _) = self.around, self.night.job.stream, self._previews
         has_files = reports_files(stream)
         pictures = first_previews(previews, self.night.judged) if previews else {}
-        shown = Shown(around.night, stream.gap_min_s, has_files, around.has_ingest, pictures)
+        shown = Shown(
+            around.night,
+            stream.gap_min_s,
+            has_files,
+            around.has_ingest,
+            pictures,
+            program_hrefs(self.night),
+        )
         return log_table(log, shown)
 
     def _shown_exposures(self) -> dict[str, Any]:

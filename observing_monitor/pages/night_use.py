@@ -35,10 +35,24 @@ _GROUPED = {
 }
 
 
-def night_used(use: NightUse, stream: Stream, night: str, hrefs: Mapping[str, str]) -> NightUsed:
+def night_used(
+    use: NightUse,
+    stream: Stream,
+    night: str,
+    hrefs: Mapping[str, str],
+    programs: Mapping[str, str] | None = None,
+) -> NightUsed:
     """Return the section about how a night was used.
 
-    `hrefs` say where the row of each exposure is, by its anchor.
+    Parameters
+    ----------
+    use : NightUse
+    stream : Stream
+    night : str
+    hrefs : mapping
+        Where the row of each exposure is, by its anchor.
+    programs : mapping, optional
+        Program -> address of its page.
     """
     return NightUsed(
         facts=_facts(use),
@@ -46,7 +60,9 @@ def night_used(use: NightUse, stream: Stream, night: str, hrefs: Mapping[str, st
         note=_note(use, stream, night),
         no_gaps=_no_gaps(use, stream),
         tables=[
-            table for table in (_gaps(use, night, hrefs), _medians(use), *_groups(use)) if table
+            table
+            for table in (_gaps(use, night, hrefs), _medians(use), *_groups(use, programs or {}))
+            if table
         ],
     )
 
@@ -160,8 +176,12 @@ def _medians(use: NightUse) -> Table:
     return Table(made, "Medians; airmass and measures are those of science exposures", css="use")
 
 
-def _groups(use: NightUse) -> list[Table]:
-    return [_grouped(column, use.groups[column]) for column in GROUPED_BY if _tells(use, column)]
+def _groups(use: NightUse, programs: Mapping[str, str]) -> list[Table]:
+    return [
+        _grouped(column, use.groups[column], programs if column == "program" else {})
+        for column in GROUPED_BY
+        if _tells(use, column)
+    ]
 
 
 def _tells(use: NightUse, column: str) -> bool:
@@ -169,11 +189,16 @@ def _tells(use: NightUse, column: str) -> bool:
     return any(group.name for group in use.groups[column])
 
 
-def _grouped(column: str, groups: Sequence[Group]) -> Table:
+def _grouped(column: str, groups: Sequence[Group], hrefs: Mapping[str, str]) -> Table:
     words, shown = WORDS["use"], groups[:MAX_GROUPS]
     more = len(groups) - len(shown)
     rest = f". The first {len(shown)}; {more:,} more are not shown" if more else ""
-    names = [group.name or wording.NOTHING for group in shown]
+    names: list[str | Cell] = [
+        Cell(group.name, href=hrefs[group.name])
+        if group.name in hrefs
+        else group.name or wording.NOTHING
+        for group in shown
+    ]
     made = [
         TableColumn(words[column], names, is_foreign=True),
         TableColumn(words["n_exposures"], [wording.count_text(group.n) for group in shown], "num"),

@@ -69,16 +69,16 @@ def year_csv(summaries: Iterable[Summary], headlines: Iterable[Headline]) -> str
     )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_cell(name) for name in names])
+    writer.writerow([cell(name) for name in names])
     # only text is checked: ten years have 150,000 cells, of which most are numbers
     writer.writerows(
-        [_cell(v) if v.__class__ is str else v for v in map(summary.get, names)]
+        [cell(v) if v.__class__ is str else v for v in map(summary.get, names)]
         for summary in summaries
     )
     return text.getvalue()
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Return a text that is no formula to a spreadsheet."""
     return f"'{text}" if text[:1] in _FORMULA_HEADS else text
 

@@ -42,6 +42,7 @@ class Shown(NamedTuple):
     has_files: bool  # True if a source reports files
     has_ingest: bool  # True if a stage comes after arrival
     previews: Mapping[int, Preview]  # row of an exposure -> the first picture of its files
+    programs: Mapping[str, str]  # program -> address of its page
 
 
 def first_previews(previews: Sequence[Preview], judged: DataFrame) -> dict[int, Preview]:
@@ -65,7 +66,10 @@ def log_table(log: ObservingLog, shown: Shown) -> Table:
     if shown.previews:
         pictures = [shown.previews.get(row) for row in range(len(rows))]
         made.append(TableColumn(None, pictures, "thumb", draw="thumb"))
-    made += [_fact(words[name], rows[name]) for name in _FACTS if _is_told(rows, name)]
+    for name in _FACTS:
+        if _is_told(rows, name):
+            hrefs = shown.programs if name == "program" else {}
+            made.append(_fact(words[name], rows[name], hrefs))
     made.append(
         TableColumn(words["gap_before_s"], _gaps(rows["gap_before_s"], shown.gap_min_s), "num")
     )
@@ -117,9 +121,10 @@ def _texts(values: Series[Any]) -> list[str]:
     return list(values.fillna("").tolist())
 
 
-def _fact(word: Word, values: Series[Any]) -> TableColumn:
+def _fact(word: Word, values: Series[Any], hrefs: Mapping[str, str]) -> TableColumn:
     if word.kind == "text":
-        texts = [text or wording.NOTHING for text in _texts(values)]
+        linked = {text: Cell(text, href=href) for text, href in hrefs.items()}
+        texts = [linked.get(text, text or wording.NOTHING) for text in _texts(values)]
         return TableColumn(word, texts, is_foreign=True)
     shows: dict[str, Callable[[Any], str]] = {"int": str, "float": _rounded}
     show = wording.seconds if word.name.endswith("_s") else shows[word.kind]

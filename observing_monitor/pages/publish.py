@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Index
 
 
-OF_STREAM = ("page", "years", "moved")  # members of an index that describe the pages over nights
+# members of an index that describe the pages over nights
+OF_STREAM = ("page", "years", "programs", "moved")
 
 
 def publish(
@@ -124,8 +125,11 @@ def _publish_stream(publisher: NightsPublisher) -> tuple[NightsPublished, Stream
     try:
         of_nights = publisher.publish()
         before = [index.get(name) for name in OF_STREAM]
-        of_stream = publish_stream(site, _newest_version(stream, index), index, publisher.now)
-        publish_redirects(site, stream, index, publisher.looked_at is None)
+        is_full = publisher.looked_at is None
+        names = None if is_full else publisher.names
+        newest_version = _newest_version(stream, index)
+        of_stream = publish_stream(site, newest_version, index, publisher.now, names)
+        publish_redirects(site, stream, index, is_full)
         is_changed = of_nights.is_changed or before != [index.get(name) for name in OF_STREAM]
     except SilentOutputError:  # the index can't be written either; each row was noted
         is_changed = False

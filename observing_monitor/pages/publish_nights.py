@@ -58,7 +58,7 @@ class NightsPublisher:
     read_at: datetime.datetime | None = None  # when the sources were last read
     looked_at: Collection[datetime.date] | None = ()  # nights whose files are compared; None: all
     others: Mapping[str, OtherStream] = field(default_factory=dict)  # whose metrics pages show
-    _names: set[str] = field(default_factory=set, init=False)  # files of the stream's folder
+    names: set[str] = field(default_factory=set, init=False)  # files of the stream's folder
     _failed: set[datetime.date] = field(default_factory=set, init=False)
     _problems: list[str] = field(default_factory=list, init=False)
     _n_pages: int = field(default=0, init=False)
@@ -79,7 +79,7 @@ class NightsPublisher:
 
         Each new row of the index is noted at once: a run that is killed is resumed.
         """
-        self._names = set(self.site.output.names(self.stream.folder))
+        self.names = set(self.site.output.names(self.stream.folder))
         jobs = list(
             night_jobs(
                 self.site,
@@ -91,7 +91,7 @@ class NightsPublisher:
                 self.others,
             )
         )
-        untouched = {job.night for job in jobs if is_untouched(job, self._names)}
+        untouched = {job.night for job in jobs if is_untouched(job, self.names)}
         n_closed = self._n_closed(jobs, untouched)
         if n_closed == len(jobs) and self.index.get("is_settled"):
             return NightsPublished()
@@ -129,7 +129,7 @@ class NightsPublisher:
                 for now, then in zip(asked_now, asked_then, strict=True)
                 if then is None or (now.usual, now.flows) != (then.usual, then.flows)
             ]
-            stale = stale_nights(asked, self._names, untouched)
+            stale = stale_nights(asked, self.names, untouched)
             n_left = self._publish_all([job for job in stale if job.night not in self._failed])
             if n_left or not stale or stale[0].night == jobs[-1].night:  # no night comes after
                 return n_left
@@ -172,7 +172,7 @@ class NightsPublisher:
             self._problems.append(done.problem)
         else:
             done.row["made_for"] = made_for(job)
-            self._names |= {name.rpartition("/")[2] for name in files_of(job, done.row)}
+            self.names |= {name.rpartition("/")[2] for name in files_of(job, done.row)}
         self._n_pages += done.is_written
 
     def _results(self, jobs: Sequence[NightJob]) -> Iterator[NightDone]:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
         GlossaryPage,
         NightPage,
         Page,
+        ProgramPage,
+        ProgramsPage,
         PrunedPage,
         SitePage,
         StreamPage,
@@ -90,6 +92,16 @@ def render_stream(page: StreamPage, assets: Mapping[str, str]) -> str:
 def render_year(page: YearPage, assets: Mapping[str, str]) -> str:
     """Return the text of a year's page."""
     return _render("year.html", page, assets)
+
+
+def render_program(page: ProgramPage, assets: Mapping[str, str]) -> str:
+    """Return the text of a program's page."""
+    return _render("program.html", page, assets)
+
+
+def render_programs(page: ProgramsPage, assets: Mapping[str, str]) -> str:
+    """Return the text of the page of all programs."""
+    return _render("programs.html", page, assets)
 
 
 def render_night(page: NightPage, assets: Mapping[str, str]) -> str:

@@ -39,7 +39,14 @@ from observing_monitor.pages.night_files import (
 )
 from observing_monitor.pages.night_job import NightJob
 from observing_monitor.storage import layout
-from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_only_page_left, is_pruned
+from observing_monitor.storage.index import (
+    NO_PROGRAM_PAGES,
+    PAGE,
+    TABLES,
+    IndexRow,
+    is_only_page_left,
+    is_pruned,
+)
 from observing_monitor.tables import cross_night
 
 if TYPE_CHECKING:
@@ -51,6 +58,7 @@ if TYPE_CHECKING:
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.glossary import WordGroup
     from observing_monitor.pages.other_streams import OtherNight, OtherStream
+    from observing_monitor.pages.programs import Program
     from observing_monitor.pages.stream_state import State
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
@@ -64,6 +72,7 @@ BOOKKEEPING = {
     "n_exposure_pages": "files that the page's writer made",
     "has_log": "files that the page's writer made",
     "more_csv": "files that the page's writer made",
+    "programs": "made of the exposures, which `shown` covers",
     "judged_at": "the clock",
     "next_change_at": "the clock",
     "rhythm": "its effect is in the findings of later nights",
@@ -103,7 +112,7 @@ def night_key(job: NightJob, row: IndexRow) -> str:
     shown = {name: value for name, value in row.items() if name not in BOOKKEEPING}
     pruned = [row["pruned"][PAGE]] if is_pruned(row, PAGE) else []
     links = [job.previous, job.next]
-    others = [job.of_others] if job.of_others else []
+    others = [part for part in (job.of_others, job.without_page) if part]
     return digest([job.common, sorted(shown.items()), _previews(job, row), pruned, links, *others])
 
 
@@ -134,7 +143,7 @@ def year_key(
     common: str, index: Index, state: State, years: Sequence[str], nights: Sequence[Summary]
 ) -> str:
     """Fingerprint of the page of one year."""
-    headlines = to_builtins(state.headlines)
+    headlines = to_builtins([*state.headlines, state.quality])
     return digest(
         [
             common,
@@ -145,6 +154,17 @@ def year_key(
             _night_keys(index, nights),
         ]
     )
+
+
+def programs_key(common: str, index: Index, state: State) -> str:
+    """Fingerprint of the pages of all programs of a stream."""
+    # the fingerprints of the nights' pages stand for their exposures
+    return digest([common, "programs", _night_keys(index, state.summaries)])
+
+
+def program_key(common: str, program: Program) -> str:
+    """Fingerprint of a program's page."""
+    return digest([common, program.name, to_builtins(program.nights)])
 
 
 def site_key(site: Site, cards: Sequence[StreamCard]) -> str:
@@ -235,6 +255,8 @@ def made_for(job: NightJob) -> str:
         known += digest(job.of_others)
     if job.on_rows:
         known += digest([finding.text for finding in job.on_rows])
+    if job.without_page:
+        known += digest(job.without_page)
     if beside := beside_tables(job):
         known += digest(beside)
     return f"{job.common} {around} {_previews(job, job.row)} {known}"
@@ -270,6 +292,7 @@ def night_jobs(
     recent = [night for night in nights if night <= stream.rule.night_of(now)][-2:]
     newest = recent[-1] if recent else None
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
+    without_page = index.get("programs", NO_PROGRAM_PAGES)["without_page"]
     of_versions = {
         id(version): (common_key(site, version), usual_endings(version))
         for version in stream.versions
@@ -297,6 +320,7 @@ def night_jobs(
             of_others=of_others,
             of_dome=_of_dome(then, of_others) if of_others else "",
             is_recent=night in recent,
+            without_page=_without_page(row, without_page) if without_page else (),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
             read_at=read_at,
             is_looked_at=looked_at is None or night in looked_at,
@@ -310,6 +334,14 @@ def _of_others(
     from observing_monitor.pages.other_streams import nights_of_others
 
     return tuple(nights_of_others(others, stream.rule.bounds(night)))
+
+
+def _without_page(row: IndexRow, without_page: Collection[str]) -> tuple[str, ...]:
+    """Return the programs of a night that have no page."""
+    from observing_monitor.model.programs import from_text
+
+    names = {program.name for program in from_text(row.get("programs")).programs}
+    return tuple(sorted(names.intersection(without_page)))
 
 
 def _of_dome(stream: Stream, of_others: Iterable[OtherNight]) -> str:

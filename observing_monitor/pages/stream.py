@@ -23,12 +23,13 @@ from observing_monitor.pages.published import StreamPublished
 from observing_monitor.pages.stale import common_key, stream_key, year_key
 from observing_monitor.pages.stream_state import State, stream_state
 from observing_monitor.pages.stream_tables import StreamTables
+from observing_monitor.pages.tables import EMPTY
 from observing_monitor.pages.year import Year, year_page
 from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from observing_monitor.pages.frame import Site
     from observing_monitor.settings.stream import Stream
@@ -41,12 +42,31 @@ SHOWN_MONTHS = 3  # of the calendar on the stream's page
 
 
 def publish_stream(
-    site: Site, stream: Stream, index: Index, now: datetime.datetime
+    site: Site,
+    stream: Stream,
+    index: Index,
+    now: datetime.datetime,
+    names: Set[str] | None = None,
 ) -> StreamPublished:
-    """Write the stale pages over a stream's nights."""
+    """Write the stale pages over a stream's nights.
+
+    Parameters
+    ----------
+    site : Site
+    stream : Stream
+    index : Index
+    now : datetime
+    names : set of str, optional
+        Files in the folder of the stream; None if pages of programs must be compared with what
+        was written.
+    """
     state = stream_state(site, stream, index, now)
     publisher = _Publisher(site, stream, index, state)
     n_pages = publisher.publish_years()
+    if state.has_exposures or "programs" in index:
+        from observing_monitor.pages.program_pages import publish_programs
+
+        n_pages += publish_programs(site, stream, index, state, names)
     n_pages += publisher.publish_page(now)
     return StreamPublished(stream_card(stream, state), _status(site, stream, state), n_pages)
 
@@ -124,7 +144,11 @@ class _Publisher(msgspec.Struct, frozen=True):
 
         site, stream, state, tables = self.site, self.stream, self.state, self.tables
         shown, before = state.summaries[:SHOWN_NIGHTS], state.summaries[SHOWN_NIGHTS:]
-        name = layout.INDEX_PAGE
+        name, programs = layout.INDEX_PAGE, None
+        if "programs" in self.index:
+            from observing_monitor.pages.program_pages import of_programs
+
+            programs = of_programs(site, stream, self.index, state)
         return StreamPage(
             frame=page_frame(site, stream, stream.title, state.word, state.info, name, key),
             since=state.its_since,
@@ -136,8 +160,14 @@ class _Publisher(msgspec.Struct, frozen=True):
             months=calendars.months(shown, state.has_files)[-SHOWN_MONTHS:],
             years=tables.periods(periods.years(state.summaries, state.headlines), "Years"),
             charts=stream_charts(
-                shown, state.headlines, before[: usual.NIGHTS][::-1], tables.has_ingest
+                shown,
+                state.headlines,
+                before[: usual.NIGHTS][::-1],
+                tables.has_ingest,
+                state.quality,
             ),
+            programs=programs.table if programs else EMPTY,
+            all_programs=programs.link if programs else None,
             sources=sources_table(stream, state.silent),
             rows=rows_table(stream, state.rows, state.silent),
             data=[Link("JSON", layout.NIGHTS_JSON), Link("CSV", layout.NIGHTS_CSV)],
@@ -160,7 +190,7 @@ class _Publisher(msgspec.Struct, frozen=True):
         for name, nights in by_year.items():
             earlier = summaries[max(0, start - usual.NIGHTS) : start]
             start += len(nights)
-            year = Year(name, nights, earlier, list(by_year))
+            year = Year(name, nights, earlier, list(by_year), self.state.quality)
             key, is_written = self._publish_year(year, before.get(name))
             self.index["years"][name] = key
             n_pages += is_written

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
+QUALITY = "image_quality_median"  # the number of a night, and its unit
 OURSELVES = "observing_monitor"  # name of this program among the sources that have faults
 
 
@@ -38,6 +39,7 @@ class State(msgspec.Struct, frozen=True):
     its_night: str  # the night of that problem; "" if it has none
     its_since: str  # since when data stopped, if they did, as text
     headlines: list[Headline]
+    quality: Headline  # the median of the measure that is the image quality
     has_files: bool  # True if a source reports files
     has_exposures: bool  # True if a source reported exposures of any night
     rows: dict[str, SourceRows]  # of the sources that count them, by name
@@ -60,6 +62,7 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
     levels = [fault.get("level", "error") for fault in alarming.values()]
     word = finding.worst([*(summary["status"] for summary in recent), *levels])
     trouble, its_night = _trouble(index, recent, alarming, word)
+    units = _of_newest(index, "units")
     return State(
         summaries=summaries,
         silent=silent,
@@ -68,9 +71,8 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
         trouble=trouble,
         its_night=its_night,
         its_since=_worst_finding(index, its_night).get("since", ""),
-        headlines=described_headlines(
-            stream, _of_newest(index, "units"), _of_newest(index, "aggregates")
-        ),
+        headlines=described_headlines(stream, units, _of_newest(index, "aggregates")),
+        quality=Headline(QUALITY, stream.image_quality, unit=units.get(QUALITY, "")),
         has_files=reports_files(stream),
         has_exposures=any(s.get("n_exposures_science") is not None for s in summaries),
         rows={

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from observing_monitor.model import columns
 from observing_monitor.model.digest import with_instants
-from observing_monitor.model.wording import NOTHING
+from observing_monitor.model.wording import NOTHING, hours
 from observing_monitor.pages.glossary import column_words
 from observing_monitor.pages.labels import headline_text, over_nights_label
-from observing_monitor.pages.periods import how_of
+from observing_monitor.pages.periods import USED, how_of
 from observing_monitor.pages.tables import Cell, Table, TableColumn, schema_column
 from observing_monitor.storage import layout
 
@@ -133,7 +133,7 @@ class StreamTables(msgspec.Struct, frozen=True):
         rows = [period.values for period in periods]
         links = [Cell(period.values["period"], href=period.href) for period in periods]
         numbers = [
-            schema_column(name, _over_nights(word, how_of(name)), [row.get(name) for row in rows])
+            _summed(name, _over_nights(word, how_of(name)), [row.get(name) for row in rows])
             for name, word in words.items()
             if self._is_of_periods(name)
         ]
@@ -178,6 +178,13 @@ class StreamTables(msgspec.Struct, frozen=True):
             for name in names
             if name in words
         ]
+
+
+def _summed(name: str, word: Word, values: Sequence[Any]) -> TableColumn:
+    """Return a column of periods; times that are added up are in hours."""
+    if name in USED:
+        return TableColumn(word, [hours(value) for value in values], "num")
+    return schema_column(name, word, values)
 
 
 def _over_nights(word: WordOfNight, how: str) -> WordOfNight:

@@ -14,6 +14,7 @@ from observing_monitor.pages import calendars, periods
 from observing_monitor.pages.contexts import Link, YearPage
 from observing_monitor.pages.frame import page_frame, site_link
 from observing_monitor.pages.stream_tables import StreamTables
+from observing_monitor.settings.headlines import Headline
 from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Year(msgspec.Struct, frozen=True):
     summaries: Sequence[Summary]  # its nights, oldest first
     before: Sequence[Summary]  # earlier nights, oldest first: they show what is usual
     others: Sequence[str]  # all years that the stream has pages of, in order
+    quality: Headline  # the median of the measure that is the image quality
 
 
 def year_page(
@@ -64,7 +66,9 @@ def year_page(
         months=calendars.months(summaries, tables.has_files),
         periods=tables.periods(months, f"Months of {name}", total),
         nights=tables.nights(summaries[::-1], f"All nights of {name}"),
-        charts=stream_charts(summaries, tables.headlines, year.before, tables.has_ingest),
+        charts=stream_charts(
+            summaries, tables.headlines, year.before, tables.has_ingest, year.quality
+        ),
         data=[Link("JSON", layout.year_json(name)), Link("CSV", layout.year_csv(name))],
     )
 

@@ -133,6 +133,7 @@ class IndexRow(Look, total=False):
     n_exposure_pages: int
     is_observed: bool  # True if exposures are known, and more may come
     has_log: bool  # True if the night has an observing log
+    programs: str  # from `programs.as_text`; only if exposures have programs
     # endings of its further CSV files, of `layout.MORE_CSV`
     more_csv: list[str]
     previews: dict[str, Any]
@@ -193,6 +194,20 @@ class Looked(Look, total=False):
     row: IndexRow
 
 
+class ProgramPages(TypedDict):
+    """The pages of a stream's programs."""
+
+    # fingerprint of all of them
+    key: str
+    # names of the files
+    pages: list[str]
+    # programs that have no page, as there are too many
+    without_page: list[str]
+
+
+NO_PROGRAM_PAGES: ProgramPages = {"key": "", "pages": [], "without_page": []}
+
+
 class Index(TypedDict):
     """`index.json` of a stream."""
 
@@ -205,6 +220,8 @@ class Index(TypedDict):
     years: NotRequired[dict[str, str]]
     # fingerprint of the stream's page
     page: NotRequired[str]
+    # only of a stream with programs
+    programs: NotRequired[ProgramPages]
     # from pages/redirects.py
     moved: NotRequired[dict[str, Any]]
     # whether all pages of nights were current when the index was written

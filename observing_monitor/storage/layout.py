@@ -7,6 +7,7 @@ turns them into paths.
     index.html  glossary.html  status.json  changes.atom  heartbeat.js  assets/
     STREAM/index.html  latest.html  nights.json  nights.csv
     STREAM/YYYY.html  YYYY.json  YYYY.csv
+    STREAM/program-NAME.html  programs.html  programs.json  programs.csv   if there are programs
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
     STREAM/YYYY-MM-DD.exposures.csv
     STREAM/YYYY-MM-DD.metrics.csv  .messages.csv
@@ -28,9 +29,11 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import re
 import urllib.parse
 from typing import TYPE_CHECKING, Protocol
 
+from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import night_named
 
 if TYPE_CHECKING:
@@ -59,6 +62,11 @@ PROTOTYPE_DATABASE = "observing_monitor.sqlite3"
 LATEST_PAGE = "latest.html"
 NIGHTS_JSON = "nights.json"
 NIGHTS_CSV = "nights.csv"
+PROGRAMS_PAGE = "programs.html"
+PROGRAMS_JSON = "programs.json"
+PROGRAMS_CSV = "programs.csv"
+# its page last
+OF_PROGRAMS = (PROGRAMS_JSON, PROGRAMS_CSV, PROGRAMS_PAGE)
 
 # Endings of a night's and a year's files.
 PAGE, DATA, CSV, FILES_JS = ".html", ".json", ".csv", ".files.js"
@@ -203,6 +211,41 @@ def year_csv(year: int | str) -> str:
 def month_address(night: datetime.date) -> str:
     """Return the address of a night's month on its year's page."""
     return f"{year_page(night.year)}#month-{night:%Y-%m}"
+
+
+# --- pages of programs ----------------------------------------------------------------------------
+
+_PROGRAM = "program-"
+_MAX_SLUG = 60
+# a name that is its own address; no address of another name looks like it
+_PLAIN_PROGRAM = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_WITH_DIGEST = re.compile(r".*-[0-9a-f]{10}")
+
+
+def program_page(program: str, shown: str | None = None) -> str:
+    """Return the name of a program's page.
+
+    It depends on the program alone, so that every page can link to it. Names that differ only in
+    case, or in characters that no address has, are told apart by a digest.
+
+    Parameters
+    ----------
+    program : str
+    shown : str, optional
+        The program as pages show it, if texts are hidden.
+    """
+    text = program if shown is None else shown
+    is_plain = _PLAIN_PROGRAM.fullmatch(text) and not _WITH_DIGEST.fullmatch(text)
+    if is_plain and text == program and len(text) <= _MAX_SLUG:
+        return f"{_PROGRAM}{text}{PAGE}"
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()[: 2 * _MAX_SLUG]).strip("-")
+    slug = words[:_MAX_SLUG].rstrip("-") or "other"
+    return f"{_PROGRAM}{slug}-{hex_digest(program, n_bytes=5)}{PAGE}"
+
+
+def is_program_page(name: str) -> bool:
+    """True if a file's name is that of a program's page."""
+    return name.startswith(_PROGRAM) and name.endswith(PAGE)
 
 
 # --- the store ------------------------------------------------------------------------------------

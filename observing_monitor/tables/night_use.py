@@ -140,7 +140,7 @@ def use_of_night(
         n_exposures=len(exposures),
         n_exposures_science=int(is_science.sum()),
         n_undated=int(np.isnan(taken.starts).sum()),
-        open_shutter_s=float(_open_shutter(exposures).sum()),
+        open_shutter_s=float(open_shutter(exposures).sum()),
         science_s=science_s,
         evening_at=evening,
         morning_at=morning,
@@ -310,7 +310,7 @@ def _median_overhead(
 # --- sums and medians ----------------------------------------------------------------------------
 
 
-def _open_shutter(exposures: DataFrame) -> Floats:
+def open_shutter(exposures: DataFrame) -> Floats:
     """Return each exposure's time with the shutter open."""
     times = np.nan_to_num(exposures["exposure_time_s"].to_numpy("float64"))
     return np.where(exposures["observation_type"].isin(CLOSED).to_numpy(bool), 0.0, times)
@@ -321,9 +321,9 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
     import pandas as pd
 
     # ten times as fast as `groupby`, and judging does it for every night
-    codes, names = pd.factorize(_names(exposures, column).fillna(""))
+    codes, names = pd.factorize(names_of(exposures, column).fillna(""))
     exposed = np.nan_to_num(exposures["exposure_time_s"].to_numpy("float64"))
-    sums = (np.bincount(codes, weights) for weights in (exposed, _open_shutter(exposures)))
+    sums = (np.bincount(codes, weights) for weights in (exposed, open_shutter(exposures)))
     rows = zip(names, np.bincount(codes).tolist(), *(one.tolist() for one in sums), strict=True)
     made = [Group(str(name), *numbers) for name, *numbers in rows]
     if column == "observation_type":
@@ -333,7 +333,7 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
     return sorted(made, key=lambda group: (group.name == "", -group.open_shutter_s, group.name))
 
 
-def _names(exposures: DataFrame, column: str) -> Series[str]:
+def names_of(exposures: DataFrame, column: str) -> Series[str]:
     """Return a column; a band stands for an unknown filter."""
     values = exposures[column]
     return values.fillna(exposures["band"]) if column == "physical_filter" else values

@@ -68,6 +68,13 @@ def test_places_are_percent_of_full_hours():
     assert strip.marks[1].words == "E1, 02-17 03:30–03:30 UTC, 30 s"
 
 
+def test_no_time_at_all():
+    """A bias at a full hour has an axis of an hour."""
+    rows = exposures(1, observation_type="bias", exposure_time_s=0.0, ended_at=START)
+    shown = drawn(rows)
+    assert [tick.x for tick in shown.ticks] == [0, 100] and shown.strips[0].marks[0].x == 0
+
+
 def test_many_exposures_are_few_marks():
     """Neighbours closer than a pixel are one mark; all of them are counted."""
     got = drawn(exposures(20_000, every_s=1.5))

@@ -53,3 +53,21 @@ def test_the_script_shows_the_same_characters():
     pattern = pattern.replace("\\\\", "\\")
     in_script = re.sub(r"\\u\{?([0-9a-f]+)\}?", lambda found: chr(int(found[1], 16)), pattern)
     assert in_script == wording.UNSEEN
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "–"),
+        (0, "0 h"),
+        (10, "10 s"),
+        (35, "35 s"),
+        (36, "0.01 h"),
+        (2100, "0.58 h"),
+        (3600, "1.0 h"),
+        (4_449_600, "1,236.0 h"),
+    ],
+)
+def test_hours(seconds, words):
+    """Times that are added up are in hours."""
+    assert wording.hours(seconds) == words

@@ -44,7 +44,7 @@ def test_chart():
     assert by_name["science"] == [6, 0, 1, None] and by_name["gaps"] == [1, 8, None, None]
     assert by_name["overhead and other exposures"] == [1, 0, None, None]
     assert chart.caption == (
-        "Science: 7 h 00 min in 3 nights, 37.5 % of the time between the twilights."
+        "Science: 7.0 h in 3 nights, 37.5 % of the time between the twilights."
     )
     assert chart.figure["data"][0]["customdata"][0] == "2020-02-12.html"
 

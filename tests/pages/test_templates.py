@@ -21,7 +21,11 @@ from observing_monitor.settings import headlines
 from observing_monitor.storage.output import Output
 
 LINKS = "link|shown|part|target|" + "|".join(
-    f"page.{name}" for name in ("previous", "next", "index", "site", "calendar", "night_page")
+    f"page.{name}"
+    for name in (
+        *("previous", "next", "index", "site", "calendar", "night_page"),
+        *("programs", "all_programs"),
+    )
 )
 # kind of record -> names that it has in templates
 NAMES = {
@@ -50,6 +54,8 @@ NAMES = {
     contexts.ExposuresPage: "page",
     contexts.PrunedPage: "page",
     contexts.YearPage: "page",
+    contexts.ProgramPage: "page",
+    contexts.ProgramsPage: "page",
     contexts.Month: "month",
     contexts.Day: "day",
     tables.Table: "it",
@@ -182,7 +188,7 @@ def test_every_heading_explains_itself():
     )
     of_sources = {"numbers"}  # where the headlines of the samples lead
     n_headings = 0
-    for name in ("site", "stream", "year", "night", "exposures"):
+    for name in ("site", "stream", "year", "program", "programs", "night", "exposures"):
         # the headings of a calendar are days
         text = re.sub(r'<table class="month".*?</table>', "", render(name), flags=re.DOTALL)
         headings = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', text, re.DOTALL)

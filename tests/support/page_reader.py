@@ -4,11 +4,14 @@ from html.parser import HTMLParser
 
 import night_samples
 import page_samples
+import program_samples
 
 from observing_monitor.pages.render import (
     render_exposures,
     render_glossary,
     render_night,
+    render_program,
+    render_programs,
     render_site,
     render_stream,
     render_year,
@@ -22,6 +25,8 @@ PAGES = {
     "night": (render_night, night_samples.night_page),
     "glossary": (render_glossary, page_samples.glossary_page),
     "year": (render_year, page_samples.year_page),
+    "program": (render_program, program_samples.program_page),
+    "programs": (render_programs, program_samples.programs_page),
     "exposures": (render_exposures, night_samples.exposures_page),
 }
 

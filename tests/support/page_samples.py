@@ -171,6 +171,8 @@ def stream_page(text="auxTel", has_files=True, has_ingest=True, **changed):
         "months": [month(text)],
         "years": made.periods([period(text)], "Years"),
         "charts": [chart(text)],
+        "programs": EMPTY,
+        "all_programs": None,
         "sources": sources(text),
         "rows": rows(text),
         "data": [contexts.Link("nights.json", "nights.json")],

@@ -1,0 +1,245 @@
+"""Write the pages of a stream's programs, and their data.
+
+They are made from rows of the index alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from observing_monitor.model.wording import hours, n_of
+from observing_monitor.pages import render
+from observing_monitor.pages.contexts import Fact, Link, ProgramPage, ProgramsPage
+from observing_monitor.pages.frame import page_frame, site_link
+from observing_monitor.pages.glossary import WORDS
+from observing_monitor.pages.program_tables import (
+    nights_table,
+    part_tables,
+    period_tables,
+    programs_table,
+)
+from observing_monitor.pages.programs import (
+    Programs,
+    program_address,
+    programs_of,
+)
+from observing_monitor.pages.programs_data import programs_csv, programs_json
+from observing_monitor.pages.stale import common_key, program_key, programs_key
+from observing_monitor.storage import layout
+from observing_monitor.storage.index import NO_PROGRAM_PAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence, Set
+
+    from observing_monitor.pages.frame import Site
+    from observing_monitor.pages.programs import Program
+    from observing_monitor.pages.stream_state import State
+    from observing_monitor.pages.tables import Table
+    from observing_monitor.settings.stream import Stream
+    from observing_monitor.storage.index import Index, ProgramPages
+    from observing_monitor.storage.output import Output
+
+SHOWN = 10  # programs on the stream's page
+TITLE = "Programs"
+_DATA = (layout.PROGRAMS_JSON, layout.PROGRAMS_CSV)
+
+
+class OfPrograms(msgspec.Struct, frozen=True):
+    """What the stream's page shows of programs."""
+
+    table: Table  # those observed last
+    link: Link  # page of all programs
+
+
+def publish_programs(
+    site: Site, stream: Stream, index: Index, state: State, names: Set[str] | None
+) -> int:
+    """Write the stale pages of programs; return how many.
+
+    Pages of programs that are gone are removed.
+
+    Parameters
+    ----------
+    site : Site
+    stream : Stream
+    index : Index
+        Gets the record of the pages.
+    state : State
+    names : set of str, optional
+        Files in the folder of the stream; None if each page must be compared with what was
+        written.
+    """
+    before = index.get("programs")
+    key = programs_key(common_key(site, stream), index, state)
+    publisher = _Publisher(site, stream, index, state)
+    if before and before["key"] == key and publisher.are_kept(before, names):
+        return 0
+    return publisher.publish(key, names)
+
+
+def of_programs(site: Site, stream: Stream, index: Index, state: State) -> OfPrograms | None:
+    """Return what the stream's page shows of programs; None without any."""
+    if not index.get("programs", NO_PROGRAM_PAGES)["pages"]:
+        return None
+    publisher = _Publisher(site, stream, index, state)
+    found = publisher.programs()
+    shown, n = found.programs[:SHOWN], len(found.programs)
+    which = "" if n == len(shown) else f": the {len(shown)} observed last of {n:,}"
+    table = publisher.table(found, shown, f"{TITLE}{which}")
+    return OfPrograms(table, Link(f"all {n:,} programs", layout.PROGRAMS_PAGE))
+
+
+class _Publisher(msgspec.Struct, frozen=True):
+    """The pages of a stream's programs."""
+
+    site: Site
+    stream: Stream
+    index: Index
+    state: State
+
+    @property
+    def output(self) -> Output:
+        return self.site.output
+
+    @property
+    def nights(self) -> list[str]:
+        """The nights that pages show, oldest first."""
+        return [str(summary["night"]) for summary in self.state.summaries[::-1]]
+
+    def programs(self) -> Programs:
+        """Return all programs of the stream."""
+        return programs_of(self.index, self.nights)
+
+    def path(self, name: str) -> str:
+        """Return the path of one of the stream's files."""
+        return layout.in_folder(self.stream.folder, name)
+
+    def are_kept(self, before: ProgramPages, names: Set[str] | None) -> bool:
+        """True if all pages are there, and their data as written."""
+        pages = before["pages"]
+        if not pages:
+            return True
+        compared = [*_DATA, *(pages if names is None else ())]
+        return (
+            self.output.is_intact(self.path(layout.PROGRAMS_PAGE), before["key"])
+            and (names is None or names >= set(pages))
+            and all(self.output.is_intact(self.path(name)) for name in compared)
+        )
+
+    def publish(self, key: str, names: Set[str] | None) -> int:
+        """Write the stale pages; return how many."""
+        found = self.programs()
+        pages: dict[str, Program] = {}
+        for program in found.with_page:
+            pages.setdefault(program_address(self.output, program.name), program)
+        n_pages = sum(self._publish_program(name, pages[name], names) for name in pages)
+        self.index["programs"] = {
+            "key": key,
+            "pages": sorted(pages),
+            "without_page": sorted(found.without_page),
+        }
+        if pages:
+            n_pages += self._publish_list(found, key)
+        self._remove_others({*pages, *(layout.OF_PROGRAMS if pages else ())})
+        return n_pages
+
+    def _publish_program(self, name: str, program: Program, names: Set[str] | None) -> bool:
+        """Write a program's page if it is stale."""
+        path = self.path(name)
+        key = program_key(common_key(self.site, self.stream), program)
+        if names is None:
+            is_current = self.output.is_intact(path, key)
+        else:
+            is_current = name in names and self.output.listed_key(path) == key
+        if not is_current:
+            page = self._page(name, program, key)
+            self.output.write(path, render.render_program(page, self.site.assets), key)
+        return not is_current
+
+    def _page(self, name: str, program: Program, key: str) -> ProgramPage:
+        from observing_monitor.charts.program_hours import hours_chart
+
+        chart = hours_chart([(night, one.open_shutter_s) for night, one in program.nights])
+        title = f"Program {program.name}, {self.stream.title}"
+        return ProgramPage(
+            frame=page_frame(self.site, self.stream, title, "", "", name, key),
+            site=site_link(self.site, self.stream),
+            index=Link(self.stream.title, layout.INDEX_PAGE),
+            programs=Link(TITLE, layout.PROGRAMS_PAGE),
+            facts=_facts(program),
+            charts=[chart] if chart else [],
+            periods=period_tables(program),
+            parts=[table for table in part_tables(program) if table],
+            nights=nights_table(program),
+        )
+
+    def _publish_list(self, found: Programs, key: str) -> int:
+        """Write the page of all programs, and their data."""
+        output, hrefs = self.output, self._hrefs(found)
+        page = ProgramsPage(
+            frame=page_frame(
+                self.site,
+                self.stream,
+                f"{TITLE} of {self.stream.title}",
+                "",
+                "",
+                layout.PROGRAMS_PAGE,
+                key,
+            ),
+            site=site_link(self.site, self.stream),
+            index=Link(self.stream.title, layout.INDEX_PAGE),
+            note=_note(found),
+            programs=self.table(found, found.with_page, f"{TITLE}, those observed last first"),
+            data=[Link("JSON", layout.PROGRAMS_JSON), Link("CSV", layout.PROGRAMS_CSV)],
+        )
+        output.write_changed(
+            self.path(layout.PROGRAMS_JSON), programs_json(self.stream, found, hrefs)
+        )
+        output.write_changed(self.path(layout.PROGRAMS_CSV), programs_csv(found))
+        text = render.render_programs(page, self.site.assets)
+        output.write(self.path(layout.PROGRAMS_PAGE), text, key)
+        return 1
+
+    def table(self, found: Programs, shown: Sequence[Program], caption: str) -> Table:
+        """Return the table of some programs."""
+        return programs_table(shown, self._hrefs(found), caption)
+
+    def _hrefs(self, found: Programs) -> dict[str, str]:
+        return {
+            program.name: program_address(self.output, program.name) for program in found.with_page
+        }
+
+    def _remove_others(self, wanted: Collection[str]) -> None:
+        """Remove pages of programs that we wrote and that are gone."""
+        for name in self.output.names(self.stream.folder):
+            is_of_programs = layout.is_program_page(name) or name in layout.OF_PROGRAMS
+            path = self.path(name)
+            if is_of_programs and name not in wanted and self.output.is_listed(path):
+                self.output.remove(path)
+
+
+def _facts(program: Program) -> list[Fact]:
+    words, total = WORDS["program"], program.totals
+    texts = {
+        "science_exposure_s": hours(total.science_exposure_s),
+        "open_shutter_s": hours(total.open_shutter_s),
+        "n_exposures_science": f"{total.n_exposures_science:,}",
+        "n_exposures": f"{total.n_exposures:,}",
+        "n_nights": f"{total.n_nights:,}",
+        "first_night": program.first_night,
+        "last_night": program.last_night,
+    }
+    return [Fact(words[name], text) for name, text in texts.items()]
+
+
+def _note(found: Programs) -> str:
+    n, n_pages, n_crowded = len(found.programs), len(found.with_page), len(found.crowded)
+    parts = [f"{n_of(n, 'program')}."]
+    if n > n_pages:
+        parts.append(f"The {n_pages:,} observed last have pages; the data files have all.")
+    if n_crowded:
+        nights = n_of(n_crowded, "night")
+        parts.append(f"{nights} with very many programs: those with the least time are left out.")
+    return " ".join(parts)

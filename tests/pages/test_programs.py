@@ -1,0 +1,194 @@
+"""Pages of programs, from settings to files."""
+
+import csv
+import datetime
+import re
+
+import pytest
+from dead_links import dead_links
+from program_nights import NOW, Telescope
+from running import times
+
+from observing_monitor.pages import programs as of_programs
+
+HOSTILE = [
+    "../../../etc/passwd",
+    "<script>alert(1)</script>",
+    "x" * 3000,
+    "=1+1",
+    "\u202eevil",
+    "P 1",
+]
+NIGHTS = {
+    "2025-03-16": [("P1", "science", 600, "r", "M 31"), ("P2", "science", 300, "r", "M 33")],
+    "2025-03-17": [("P1", "science", 900, "i", "M 31"), ("P1", "flat", 10, "i", "")],
+    "2025-03-18": [("p1", "science", 60, "r", "M 1"), ("", "bias", 0, "", "")],
+}
+
+
+@pytest.fixture
+def telescope(tmp_path):
+    """Three nights of three programs."""
+    made = Telescope(tmp_path, {night: list(rows) for night, rows in NIGHTS.items()})
+    assert made.run() == 0
+    return made
+
+
+def written(telescope, **settings):
+    """Run, and return the names of pages and data that it wrote or removed."""
+    before = times(telescope.pages)
+    assert telescope.run(**settings) == 0
+    after = times(telescope.pages)
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def text_of(html):
+    """Return the text of a page, in one line."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+def test_sums(telescope):
+    """A program's page has its nights, hours and exposures."""
+    sums = telescope.of_programs()
+    assert list(sums) == ["p1", "P1", "P2"]  # the one observed last is first
+    p1 = sums["P1"]
+    assert (p1["n_nights"], p1["n_exposures"], p1["n_exposures_science"]) == (2, 3, 2)
+    assert (p1["open_shutter_s"], p1["science_exposure_s"]) == (1510, 1500)
+    assert (p1["first_night"], p1["last_night"]) == ("2025-03-16", "2025-03-17")
+    assert p1["filters"] == [
+        {"name": "i", "n_exposures": 2, "open_shutter_s": 910},
+        {"name": "r", "n_exposures": 1, "open_shutter_s": 600},
+    ]
+    page = telescope.page_of("P1")
+    shown = text_of(page)
+    assert "0.42 h Science 0.42 h Open shutter 2 Science exp. 3 Exposures 2 Nights" in shown
+    assert "2025-03-17 0.25 h 0.25 h 1 2 i 2025-03-16 0.17 h 0.17 h 1 1 r" in shown
+    assert 'href="2025-03-17.html"' in page and 'href="2025-03-16.html"' in page
+    assert "M 31 2 0.42 h – 1 10 s" in shown and "2025-03-18" not in shown
+    assert "Open shutter: 0.42 h in 2 nights; most in 2025-03-17: 0.25 h." in shown
+
+
+def test_csv(telescope):
+    """The CSV has a row per program and night."""
+    with open(telescope.pages / "programs.csv", newline="") as file:
+        rows = [tuple(row.values())[:4] for row in csv.DictReader(file)]
+    assert rows == [
+        ("p1", "2025-03-18", "1", "1"),
+        ("P1", "2025-03-16", "1", "1"),
+        ("P1", "2025-03-17", "1", "2"),
+        ("P2", "2025-03-16", "1", "1"),
+    ]
+
+
+def test_one_click(telescope):
+    """21. The stream's page, the log and the use of a night lead to a program."""
+    page, pages = telescope.of_programs()["P2"]["page"], telescope.pages
+    assert page != telescope.of_programs()["P1"]["page"]
+    for name in ("index.html", "programs.html"):
+        assert f'<a href="{page}">P2</a>' in (pages / name).read_text()
+    night = (pages / "2025-03-16.html").read_text()
+    for section in ("use", "exposures"):
+        found = re.search(rf'<section aria-labelledby="{section}">.*?</section>', night, re.DOTALL)
+        assert f'<a href="{page}">P2</a>' in found[0]
+    assert not dead_links(telescope.folder / "site")
+
+
+def test_only_what_changed(telescope):
+    """A run writes the pages of programs that changed, and no other."""
+    assert not written(telescope)
+    telescope.nights["2025-03-18"].append(("P2", "science", 30, "r", "M 33"))
+    of_programs = {name for name in written(telescope) if name.startswith("program-")}
+    assert of_programs == {telescope.of_programs()["P2"]["page"]}
+    assert telescope.of_programs()["P2"]["open_shutter_s"] == 330
+
+
+def test_a_page_that_is_lost(telescope):
+    """A page that was removed or altered is made again."""
+    page = telescope.pages / telescope.of_programs()["P1"]["page"]
+    text = page.read_text()
+    page.unlink()
+    assert telescope.run() == 0 and page.read_text() == text
+    page.write_text(text.replace("P1", "P9"))
+    assert telescope.run("--full", "--jobs", 1) == 0 and page.read_text() == text
+
+
+def test_a_program_that_is_gone(telescope):
+    """The page of a program without exposures is removed; files of others stay."""
+    of_others = telescope.pages / "program-notes.html"
+    of_others.write_text("mine")
+    page = telescope.pages / telescope.of_programs()["P2"]["page"]
+    telescope.nights["2025-03-16"] = [("P1", "science", 600, "r", "M 31")]
+    assert telescope.run() == 0
+    assert not page.exists() and set(telescope.of_programs()) == {"p1", "P1"}
+    assert of_others.read_text() == "mine"
+    telescope.nights = {night: [("", "bias", 0, "", "")] for night in NIGHTS}
+    assert telescope.run() == 0
+    assert {path.name for path in telescope.pages.glob("program*")} == {"program-notes.html"}
+    assert not dead_links(telescope.folder / "site")
+
+
+def test_the_index_is_lost(telescope):
+    """All pages of programs are made again from the tables."""
+    before = {path.name: path.read_text() for path in telescope.pages.glob("program*")}
+    (telescope.folder / "site/data/stream=cam/index.json").unlink()
+    (telescope.folder / "table.csv").rename(telescope.folder / "gone.csv")
+    telescope.run("--jobs", 1, command=("publish",))
+    assert {path.name: path.read_text() for path in telescope.pages.glob("program*")} == before
+
+
+def test_hostile_names(tmp_path):
+    """Any name has one safe page, and is escaped."""
+    names = [*HOSTILE, "Q", "q"]
+    telescope = Telescope(
+        tmp_path, {"2025-03-18": [(name, "science", 60, "r", name) for name in names]}
+    )
+    assert telescope.run() == 0
+    found = telescope.of_programs()
+    pages = {one["page"] for one in found.values()}
+    assert len({page.lower() for page in pages}) == len(names) == len(found)
+    assert {path.name for path in telescope.pages.glob("program-*")} == pages
+    assert not dead_links(tmp_path / "site")
+    assert all("<script>alert" not in (telescope.pages / page).read_text() for page in pages)
+    assert "'=1+1,2025-03-18" in (telescope.pages / "programs.csv").read_text()
+
+
+def test_too_many(telescope, monkeypatch):
+    """Only the programs observed last have pages; no link is dead."""
+    monkeypatch.setattr(of_programs, "MAX_PAGES", 2)
+    telescope.nights["2025-03-18"].append(("P3", "science", 30, "r", "M 33"))
+    assert telescope.run() == telescope.run() == 0
+    found = telescope.of_programs()
+    assert {name for name, one in found.items() if one["page"]} == {"p1", "P3"}
+    assert len(list(telescope.pages.glob("program-*"))) == 2 and len(found) == 4
+    assert not dead_links(telescope.folder / "site")
+    shown = text_of((telescope.pages / "programs.html").read_text())
+    assert "4 programs. The 2 observed last have pages; the data files have all." in shown
+    assert not written(telescope)
+
+
+def test_many_nights(tmp_path):
+    """A program of many nights has sums of months and years."""
+    nights = {f"202{4 + n // 8}-0{1 + n % 8}-1{n % 10}": [] for n in range(16)}
+    for rows in nights.values():
+        rows += [("P", "science", 1800, "r", "M 31"), ("P", "science", 2700, "r", "M 31")]
+    telescope = Telescope(tmp_path, nights)
+    assert telescope.run(now=NOW + datetime.timedelta(days=365)) == 0
+    shown = text_of(telescope.page_of("P"))
+    assert "2025 8 10.0 h 10.0 h 16 16 2024 8 10.0 h 10.0 h 16 16" in shown
+    assert "August 2025 1 1.2 h 1.2 h 2 2" in shown and "20.0 h in 16 nights" in shown
+
+
+def test_hidden_text(tmp_path):
+    """A text that is hidden is in no address of a program."""
+    telescope = Telescope(tmp_path, {"2025-03-18": [("box.example 1", "science", 60, "r", "M 1")]})
+    options = ("--redact", "box.example", "--store_dir", tmp_path / "store", "--jobs", 1)
+    days = ("--first_day", "2025-03-18", "--last_day", "2025-03-18")
+    assert telescope.run(*options, *days) == 0
+    (page,) = telescope.pages.glob("program-*")
+    assert page.name.startswith("program-hidden-1-") and not dead_links(tmp_path / "site")
+    written = [path for path in (tmp_path / "site").rglob("*") if path.is_file()]
+    assert not any(
+        b"box" in path.read_bytes() or "box" in path.name
+        for path in written
+        if "assets" not in path.parts
+    )
