@@ -292,16 +292,14 @@ def night_jobs(
     recent = [night for night in nights if night <= stream.rule.night_of(now)][-2:]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     without_page = index.get("programs", NO_PROGRAM_PAGES)["without_page"]
-    of_versions = {
-        id(version): (common_key(site, version), usual_endings(version))
+    of_versions: dict[int, dict[str, Any]] = {
+        id(version): {"common": common_key(site, version), "endings": usual_endings(version)}
         for version in stream.versions
     }
     for before, night, after, (_, row) in zip(
         [None, *nights], nights, [*nights[1:], None], rows, strict=False
     ):
-        issues = tuple(issue for issue in known if issue.holds(stream.name, night))
         then = stream.at(night)
-        common, endings = of_versions[id(then)]
         of_others = _of_others(others, then, night) if others else ()
         yield NightJob(
             site=site,
@@ -311,10 +309,9 @@ def night_jobs(
             previous=before,
             next=after,
             now=now,
-            issues=issues,
+            issues=tuple(issue for issue in known if issue.holds(stream.name, night)),
             neighbours=near.get(night, ()),
-            common=common,
-            endings=endings,
+            **of_versions[id(then)],
             on_rows=_on_rows(index, row) if [night] == recent[-1:] else (),
             of_others=of_others,
             of_dome=_of_dome(then, of_others) if of_others else "",
