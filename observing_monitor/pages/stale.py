@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, cast
 
-from msgspec import to_builtins
+from msgspec import json, to_builtins
 
 from observing_monitor.judging.keys import (
     beside_tables,
@@ -28,7 +28,7 @@ from observing_monitor.judging.keys import (
 from observing_monitor.judging.left_out import row_findings
 from observing_monitor.judging.quiet import is_as_quiet
 from observing_monitor.judging.usual_flows import usual_flows
-from observing_monitor.model.digest import digest
+from observing_monitor.model.digest import digest, hex_digest
 from observing_monitor.pages.night_files import (
     base_path,
     endings_of,
@@ -158,13 +158,22 @@ def year_key(
 
 def programs_key(common: str, index: Index, state: State) -> str:
     """Fingerprint of the pages of all programs of a stream."""
-    # the fingerprints of the nights' pages stand for their exposures
-    return digest([common, "programs", _night_keys(index, state.summaries)])
+    nights = [summary["night"] for summary in state.summaries]
+    texts = ((night, index["nights"][night].get("programs")) for night in nights)
+    return hex_digest(common, *(f"{night}{text}" for night, text in texts if text), n_bytes=12)
+
+
+def seen_key(common: str, index: Index, state: State) -> str:
+    """Fingerprint of all nights of a stream.
+
+    While it stays, so do their programs. It is found twenty times as fast as `programs_key`.
+    """
+    return digest([common, _night_keys(index, state.summaries)])
 
 
 def program_key(common: str, program: Program) -> str:
     """Fingerprint of a program's page."""
-    return digest([common, program.name, to_builtins(program.nights)])
+    return hex_digest(common, json.encode((program.name, program.nights)), n_bytes=12)
 
 
 def site_key(site: Site, cards: Sequence[StreamCard]) -> str:
