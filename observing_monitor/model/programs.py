@@ -53,7 +53,7 @@ def as_text(programs: NightPrograms) -> str:
 
 
 def from_text(text: str | None) -> NightPrograms:
-    """Return the programs of a night from their text.
+    """Return the programs of a night.
 
     None if the text has another form: the night was not judged by this version yet.
     """
@@ -66,12 +66,12 @@ def from_text(text: str | None) -> NightPrograms:
 
 
 def packed(parts: Iterable[Part]) -> msgspec.Raw:
-    """Return filters or targets for a `ProgramNight`."""
+    """Return packed filters or targets."""
     return msgspec.Raw(msgspec.json.encode(list(parts)))
 
 
 def parts_of(raw: msgspec.Raw) -> list[Part]:
-    """Return filters or targets of a `ProgramNight`; none if they have another form."""
+    """Return filters or targets; none if they have another form."""
     try:
         return _PARTS_DECODER.decode(raw)
     except msgspec.MsgspecError:

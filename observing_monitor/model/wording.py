@@ -191,7 +191,10 @@ def seconds(value: float | None) -> str:
 
 
 def hours(value: float | None) -> str:
-    """Return a sum of times in hours: `0.58 h`, `41.3 h`; a short one in seconds."""
+    """Return a sum of times in hours: `0.58 h`, `41.3 h`.
+
+    A short one is in seconds.
+    """
     if value is None or is_nothing(value):
         return NOTHING
     size = abs(value) / 3600

@@ -48,7 +48,7 @@ _DATA = (layout.PROGRAMS_JSON, layout.PROGRAMS_CSV)
 
 
 class OfPrograms(msgspec.Struct, frozen=True):
-    """What the stream's page shows of programs."""
+    """Programs on the stream's page."""
 
     table: Table  # those observed last
     link: Link  # page of all programs
@@ -108,7 +108,7 @@ class ProgramsPublisher(msgspec.Struct, frozen=True, dict=True):
         return self._publish_all(key, seen, names)
 
     def on_page(self) -> OfPrograms | None:
-        """Return what the stream's page shows of programs; None without any."""
+        """Return programs for the stream's page; None without any."""
         if not self.index.get("programs", NO_PROGRAM_PAGES)["pages"]:
             return None
         shown, n = self.found.programs[:SHOWN], len(self.found.programs)
@@ -214,7 +214,7 @@ class ProgramsPublisher(msgspec.Struct, frozen=True, dict=True):
 
     @functools.cached_property
     def _hrefs(self) -> dict[str, str]:
-        """Return the address of each program that has a page."""
+        """Program -> address of its page."""
         return {
             program.name: program_address(self._output, program.name)
             for program in self.found.with_page

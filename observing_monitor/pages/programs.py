@@ -117,7 +117,7 @@ def _time_of_last_night(program: Program) -> tuple[float, float]:
 
 
 def totals_of(nights: Sequence[ProgramNight]) -> Totals:
-    """Return the sums over some nights of a program."""
+    """Return the sums over some nights."""
     return Totals(
         n_nights=len(nights),
         n_exposures_science=sum([night.n_exposures_science for night in nights]),
@@ -128,7 +128,7 @@ def totals_of(nights: Sequence[ProgramNight]) -> Totals:
 
 
 def periods_of(program: Program, n_letters: int) -> list[tuple[str, Totals]]:
-    """Return the years (4 letters of a night) or months (7), newest first."""
+    """Return years (4 letters of a night) or months (7), newest first."""
     groups = itertools.groupby(program.nights, lambda night: night[0][:n_letters])
     made = [(name, totals_of([night for _, night in nights])) for name, nights in groups]
     return made[::-1]
@@ -151,7 +151,7 @@ def sums_of(parts: Iterable[Sequence[Part]]) -> list[Part]:
 
 
 def program_address(output: Output, program: str, without_page: Collection[str] = ()) -> str:
-    """Return the address of a program's page; "" if it has none.
+    """Return the address of a program's page, or "".
 
     All links to programs, and the names of their pages, are made here.
     """
@@ -163,9 +163,9 @@ def program_address(output: Output, program: str, without_page: Collection[str] 
 def addresses_of_night(
     output: Output, text: str | None, without_page: Collection[str]
 ) -> dict[str, str]:
-    """Return the address of each program of a night that has a page.
+    """Return the addresses of a night's programs.
 
-    `text` is from `programs.as_text`.
+    `text` is from `programs.as_text`. Programs without a page are left out.
     """
     hrefs = {
         program.name: program_address(output, program.name, without_page)

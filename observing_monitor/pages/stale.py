@@ -301,11 +301,7 @@ def night_jobs(
     recent = [night for night in nights if night <= stream.rule.night_of(now)][-2:]
     newest = recent[-1] if recent else None
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
-    without_page = index.get("programs", NO_PROGRAM_PAGES)["without_page"]
-    of_versions = {
-        id(version): (common_key(site, version), usual_endings(version))
-        for version in stream.versions
-    }
+    of_versions = _of_versions(site, stream)
     for before, night, after, (_, row) in zip(
         [None, *nights], nights, [*nights[1:], None], rows, strict=False
     ):
@@ -329,7 +325,7 @@ def night_jobs(
             of_others=of_others,
             of_dome=_of_dome(then, of_others) if of_others else "",
             is_recent=night in recent,
-            without_page=_without_page(row, without_page) if without_page else (),
+            without_page=_without_page(index, row),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
             read_at=read_at,
             is_looked_at=looked_at is None or night in looked_at,
@@ -345,8 +341,19 @@ def _of_others(
     return tuple(nights_of_others(others, stream.rule.bounds(night)))
 
 
-def _without_page(row: IndexRow, without_page: Collection[str]) -> tuple[str, ...]:
+def _of_versions(site: Site, stream: Stream) -> dict[int, tuple[str, tuple[str, ...]]]:
+    """Return fingerprint and endings of each version, by its id."""
+    return {
+        id(version): (common_key(site, version), usual_endings(version))
+        for version in stream.versions
+    }
+
+
+def _without_page(index: Index, row: IndexRow) -> tuple[str, ...]:
     """Return the programs of a night that have no page."""
+    without_page = index.get("programs", NO_PROGRAM_PAGES)["without_page"]
+    if not without_page:
+        return ()
     from observing_monitor.model.programs import from_text
 
     names = {program.name for program in from_text(row.get("programs")).programs}

@@ -72,7 +72,7 @@ def rows_of(path):
 
 
 def test_csv(telescope):
-    """The CSV of a stream has a row per program, that of a program a row per night."""
+    """There are data of all programs, and of each one."""
     rows = rows_of(telescope.pages / "programs.csv")
     assert [(row["program"], row["n_nights"], row["open_shutter_s"]) for row in rows] == [
         ("p1", "1", "60.0"),
@@ -125,7 +125,7 @@ def test_a_page_that_is_lost(telescope):
 
 
 def test_a_program_that_is_gone(telescope):
-    """The page of a program without exposures is removed; files of others stay."""
+    """Only our own pages of a program that is gone are removed."""
     of_others = telescope.pages / "program-notes.html"
     of_others.write_text("mine")
     page = telescope.pages / telescope.of_programs()["P2"]["page"]
@@ -150,7 +150,7 @@ def test_the_list_of_files_is_lost(telescope):
 
 
 def test_other_changes(telescope):
-    """A night that changes in other ways leaves all pages of programs as they are."""
+    """Other changes of a night leave pages of programs as they are."""
     telescope.nights["2025-03-18"].append(("", "dark", 30, "", ""))
     changed = written(telescope)
     assert "2025-03-18.html" in changed and not any("program" in name for name in changed)

@@ -1,4 +1,4 @@
-"""How far along is program P? Two real nights of DESI, one click from the stream's page."""
+"""Programs of two real nights of DESI."""
 
 import collections
 import datetime
@@ -56,7 +56,7 @@ def rows_by_program(shared_data):
 
 
 def test_one_click(pages, shared_data):
-    """21. Nights, exposures and hours of each program are those of DESI's tables."""
+    """21. Nights, exposures and hours are those of DESI's tables."""
     by_program = rows_by_program(shared_data)
     assert len(by_program) == 17
     stream = (pages / "index.html").read_text()
