@@ -144,7 +144,10 @@ def arrow(texts: Series[str]) -> Any:
 
 
 def iso_texts(instants: Series[Any]) -> list[str | None]:
-    """Return instants as `nights.iso_utc` has them, ten times as fast; None for NaT."""
+    """Return instants as `nights.iso_utc` does; None for NaT.
+
+    Ten times as fast.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 

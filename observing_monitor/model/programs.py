@@ -5,22 +5,28 @@ They are kept as one text per night: a run with nothing new need not take it apa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-# name -> exposures and seconds; None stands for all names that were left out
+# name -> exposures and seconds with an open shutter; None stands for all names that were left out
 Part = tuple[str | None, int, float]
 
 
 class ProgramNight(msgspec.Struct, frozen=True, array_like=True):
-    """The exposures of a program in one night."""
+    """The exposures of a program in one night.
+
+    Filters and targets are made by `packed`, and read by `parts_of`: most nights of a program are
+    added up without them.
+    """
 
     name: str
     n_exposures: int
     n_exposures_science: int
     open_shutter_s: float  # exposure times of all but bias and dark
     science_exposure_s: float  # exposure times of science exposures
-    filters: tuple[Part, ...]  # the most exposed first
-    targets: tuple[Part, ...]
+    filters: msgspec.Raw
+    targets: msgspec.Raw
 
 
 class NightPrograms(msgspec.Struct, frozen=True, array_like=True):
@@ -47,7 +53,7 @@ def as_text(programs: NightPrograms) -> str:
 
 
 def from_text(text: str | None) -> NightPrograms:
-    """Return the programs of a night from their text.
+    """Return the programs of a night.
 
     None if the text has another form: the night was not judged by this version yet.
     """
@@ -59,4 +65,18 @@ def from_text(text: str | None) -> NightPrograms:
         return NO_PROGRAMS
 
 
+def packed(parts: Iterable[Part]) -> msgspec.Raw:
+    """Return packed filters or targets."""
+    return msgspec.Raw(msgspec.json.encode(list(parts)))
+
+
+def parts_of(raw: msgspec.Raw) -> list[Part]:
+    """Return filters or targets; none if they have another form."""
+    try:
+        return _PARTS_DECODER.decode(raw)
+    except msgspec.MsgspecError:
+        return []
+
+
 _DECODER = msgspec.json.Decoder(NightPrograms)
+_PARTS_DECODER = msgspec.json.Decoder(list[Part])

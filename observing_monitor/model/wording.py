@@ -56,7 +56,10 @@ def exposure_anchor(exposure: str) -> str:
 
 
 def exposure_anchors(exposures: list[str]) -> list[str]:
-    """Return `exposure_anchor` of many, ten times as fast if none needs a change."""
+    """Return `exposure_anchor` of each.
+
+    Ten times as fast if no name needs a change.
+    """
     made = [f"exposure-{exposure}" for exposure in exposures]
     return made if _IS_ANCHOR("".join(made)) else [exposure_anchor(name) for name in exposures]
 
@@ -199,7 +202,10 @@ def seconds(value: float | None) -> str:
 
 
 def hours(value: float | None) -> str:
-    """Return a sum of times in hours: `0.58 h`, `41.3 h`; a short one in seconds."""
+    """Return a sum of times in hours: `0.58 h`, `41.3 h`.
+
+    A short one is in seconds.
+    """
     if value is None or is_nothing(value):
         return NOTHING
     size = abs(value) / 3600

@@ -191,6 +191,7 @@ class ProgramPage(msgspec.Struct):
     periods: list[Table]  # years and months, newest first; empty if there are few nights
     parts: list[Table]  # by filter and by target
     nights: Table  # newest first
+    data: list[Link]  # CSV of its nights
 
 
 class ProgramsPage(msgspec.Struct):

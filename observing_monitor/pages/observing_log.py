@@ -46,7 +46,7 @@ class Shown(NamedTuple):
 
 
 def first_previews(previews: Sequence[Preview], judged: DataFrame) -> dict[int, Preview]:
-    """Return the first picture of each exposure's files, by the row of the exposure."""
+    """Return the first picture of each exposure, by its row."""
     pictures = [preview for preview in previews if preview.href]
     rows = judged.set_index("file_id")["exposure_row"]
     of_pictures = rows.reindex([preview.file_id for preview in pictures]).fillna(-1).astype("int64")

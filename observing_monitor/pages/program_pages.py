@@ -5,6 +5,7 @@ They are made from rows of the index alone.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,13 +26,13 @@ from observing_monitor.pages.programs import (
     program_address,
     programs_of,
 )
-from observing_monitor.pages.programs_data import programs_csv, programs_json
-from observing_monitor.pages.stale import common_key, program_key, programs_key
+from observing_monitor.pages.programs_data import program_csv, programs_csv, programs_json
+from observing_monitor.pages.stale import common_key, program_key, programs_key, seen_key
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import NO_PROGRAM_PAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence, Set
+    from collections.abc import Collection, Set
 
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.programs import Program
@@ -47,115 +48,123 @@ _DATA = (layout.PROGRAMS_JSON, layout.PROGRAMS_CSV)
 
 
 class OfPrograms(msgspec.Struct, frozen=True):
-    """What the stream's page shows of programs."""
+    """Programs on the stream's page."""
 
     table: Table  # those observed last
     link: Link  # page of all programs
 
 
-def publish_programs(
-    site: Site, stream: Stream, index: Index, state: State, names: Set[str] | None
-) -> int:
-    """Write the stale pages of programs; return how many.
+class ProgramsPublisher(msgspec.Struct, frozen=True, dict=True):
+    """The pages of a stream's programs.
 
-    Pages of programs that are gone are removed.
-
-    Parameters
+    Attributes
     ----------
     site : Site
     stream : Stream
     index : Index
         Gets the record of the pages.
     state : State
-    names : set of str, optional
-        Files in the folder of the stream; None if each page must be compared with what was
-        written.
     """
-    before = index.get("programs")
-    key = programs_key(common_key(site, stream), index, state)
-    publisher = _Publisher(site, stream, index, state)
-    if before and before["key"] == key and publisher.are_kept(before, names):
-        return 0
-    return publisher.publish(key, names)
-
-
-def of_programs(site: Site, stream: Stream, index: Index, state: State) -> OfPrograms | None:
-    """Return what the stream's page shows of programs; None without any."""
-    if not index.get("programs", NO_PROGRAM_PAGES)["pages"]:
-        return None
-    publisher = _Publisher(site, stream, index, state)
-    found = publisher.programs()
-    shown, n = found.programs[:SHOWN], len(found.programs)
-    which = "" if n == len(shown) else f": the {len(shown)} observed last of {n:,}"
-    table = publisher.table(found, shown, f"{TITLE}{which}")
-    return OfPrograms(table, Link(f"all {n:,} programs", layout.PROGRAMS_PAGE))
-
-
-class _Publisher(msgspec.Struct, frozen=True):
-    """The pages of a stream's programs."""
 
     site: Site
     stream: Stream
     index: Index
     state: State
 
+    @functools.cached_property
+    def found(self) -> Programs:
+        """All programs of the stream."""
+        nights = [str(summary["night"]) for summary in self.state.summaries[::-1]]
+        return programs_of(self.index, nights)
+
+    @functools.cached_property
+    def _common(self) -> str:
+        return common_key(self.site, self.stream)
+
     @property
-    def output(self) -> Output:
+    def _output(self) -> Output:
         return self.site.output
 
-    @property
-    def nights(self) -> list[str]:
-        """The nights that pages show, oldest first."""
-        return [str(summary["night"]) for summary in self.state.summaries[::-1]]
+    def publish(self, names: Set[str] | None) -> int:
+        """Write the stale pages and their data; return how many pages.
 
-    def programs(self) -> Programs:
-        """Return all programs of the stream."""
-        return programs_of(self.index, self.nights)
+        Pages of programs that are gone are removed.
 
-    def path(self, name: str) -> str:
+        Parameters
+        ----------
+        names : set of str, optional
+            Files in the folder of the stream; None if each page must be compared with what was
+            written.
+        """
+        before = self.index.get("programs")
+        is_kept = before is not None and self._are_kept(before, names)
+        seen = seen_key(self._common, self.index, self.state)
+        if before is not None and is_kept and before["seen"] == seen:
+            return 0
+        key = programs_key(self._common, self.index, self.state)
+        if before is not None and is_kept and before["key"] == key:
+            self.index["programs"] = {**before, "seen": seen}
+            return 0
+        return self._publish_all(key, seen, names)
+
+    def on_page(self) -> OfPrograms | None:
+        """Return programs for the stream's page; None without any."""
+        if not self.index.get("programs", NO_PROGRAM_PAGES)["pages"]:
+            return None
+        shown, n = self.found.programs[:SHOWN], len(self.found.programs)
+        which = "" if n == len(shown) else f": the {len(shown)} observed last of {n:,}"
+        table = programs_table(shown, self._hrefs, f"{TITLE}{which}")
+        return OfPrograms(table, Link(f"all {n_of(n, 'program')}", layout.PROGRAMS_PAGE))
+
+    def _path(self, name: str) -> str:
         """Return the path of one of the stream's files."""
         return layout.in_folder(self.stream.folder, name)
 
-    def are_kept(self, before: ProgramPages, names: Set[str] | None) -> bool:
+    def _are_kept(self, before: ProgramPages, names: Set[str] | None) -> bool:
         """True if all pages are there, and their data as written."""
         pages = before["pages"]
         if not pages:
             return True
-        compared = [*_DATA, *(pages if names is None else ())]
+        files = {*pages, *map(layout.program_csv, pages)}
+        compared = [*_DATA, *(files if names is None else ())]
         return (
-            self.output.is_intact(self.path(layout.PROGRAMS_PAGE), before["key"])
-            and (names is None or names >= set(pages))
-            and all(self.output.is_intact(self.path(name)) for name in compared)
+            self._output.is_intact(self._path(layout.PROGRAMS_PAGE), before["key"])
+            and (names is None or names >= files)
+            and all(self._output.is_intact(self._path(name)) for name in compared)
         )
 
-    def publish(self, key: str, names: Set[str] | None) -> int:
+    def _publish_all(self, key: str, seen: str, names: Set[str] | None) -> int:
         """Write the stale pages; return how many."""
-        found = self.programs()
+        found = self.found
         pages: dict[str, Program] = {}
         for program in found.with_page:
-            pages.setdefault(program_address(self.output, program.name), program)
+            pages.setdefault(program_address(self._output, program.name), program)
         n_pages = sum(self._publish_program(name, pages[name], names) for name in pages)
         self.index["programs"] = {
             "key": key,
+            "seen": seen,
             "pages": sorted(pages),
             "without_page": sorted(found.without_page),
         }
         if pages:
-            n_pages += self._publish_list(found, key)
-        self._remove_others({*pages, *(layout.OF_PROGRAMS if pages else ())})
+            n_pages += self._publish_list(key)
+        of_all = layout.OF_PROGRAMS if pages else ()
+        self._remove_others({*pages, *map(layout.program_csv, pages), *of_all})
         return n_pages
 
     def _publish_program(self, name: str, program: Program, names: Set[str] | None) -> bool:
         """Write a program's page if it is stale."""
-        path = self.path(name)
-        key = program_key(common_key(self.site, self.stream), program)
+        path, data = self._path(name), layout.program_csv(name)
+        key = program_key(self._common, program)
         if names is None:
-            is_current = self.output.is_intact(path, key)
+            is_current = self._output.is_intact(path, key)
+            is_current &= self._output.is_intact(self._path(data))
         else:
-            is_current = name in names and self.output.listed_key(path) == key
+            is_current = names >= {name, data} and self._output.listed_key(path) == key
         if not is_current:
+            self._output.write_changed(self._path(data), program_csv(program))
             page = self._page(name, program, key)
-            self.output.write(path, render.render_program(page, self.site.assets), key)
+            self._output.write(path, render.render_program(page, self.site.assets), key)
         return not is_current
 
     def _page(self, name: str, program: Program, key: str) -> ProgramPage:
@@ -173,11 +182,12 @@ class _Publisher(msgspec.Struct, frozen=True):
             periods=period_tables(program),
             parts=[table for table in part_tables(program) if table],
             nights=nights_table(program),
+            data=[Link("CSV", layout.program_csv(name))],
         )
 
-    def _publish_list(self, found: Programs, key: str) -> int:
+    def _publish_list(self, key: str) -> int:
         """Write the page of all programs, and their data."""
-        output, hrefs = self.output, self._hrefs(found)
+        output, found, hrefs = self._output, self.found, self._hrefs
         page = ProgramsPage(
             frame=page_frame(
                 self.site,
@@ -191,33 +201,32 @@ class _Publisher(msgspec.Struct, frozen=True):
             site=site_link(self.site, self.stream),
             index=Link(self.stream.title, layout.INDEX_PAGE),
             note=_note(found),
-            programs=self.table(found, found.with_page, f"{TITLE}, those observed last first"),
+            programs=programs_table(found.with_page, hrefs, f"{TITLE}, those observed last first"),
             data=[Link("JSON", layout.PROGRAMS_JSON), Link("CSV", layout.PROGRAMS_CSV)],
         )
         output.write_changed(
-            self.path(layout.PROGRAMS_JSON), programs_json(self.stream, found, hrefs)
+            self._path(layout.PROGRAMS_JSON), programs_json(self.stream, found, hrefs)
         )
-        output.write_changed(self.path(layout.PROGRAMS_CSV), programs_csv(found))
+        output.write_changed(self._path(layout.PROGRAMS_CSV), programs_csv(found))
         text = render.render_programs(page, self.site.assets)
-        output.write(self.path(layout.PROGRAMS_PAGE), text, key)
+        output.write(self._path(layout.PROGRAMS_PAGE), text, key)
         return 1
 
-    def table(self, found: Programs, shown: Sequence[Program], caption: str) -> Table:
-        """Return the table of some programs."""
-        return programs_table(shown, self._hrefs(found), caption)
-
-    def _hrefs(self, found: Programs) -> dict[str, str]:
+    @functools.cached_property
+    def _hrefs(self) -> dict[str, str]:
+        """Program -> address of its page."""
         return {
-            program.name: program_address(self.output, program.name) for program in found.with_page
+            program.name: program_address(self._output, program.name)
+            for program in self.found.with_page
         }
 
     def _remove_others(self, wanted: Collection[str]) -> None:
         """Remove pages of programs that we wrote and that are gone."""
-        for name in self.output.names(self.stream.folder):
-            is_of_programs = layout.is_program_page(name) or name in layout.OF_PROGRAMS
-            path = self.path(name)
-            if is_of_programs and name not in wanted and self.output.is_listed(path):
-                self.output.remove(path)
+        for name in self._output.names(self.stream.folder):
+            is_of_programs = layout.is_of_program(name) or name in layout.OF_PROGRAMS
+            path = self._path(name)
+            if is_of_programs and name not in wanted and self._output.is_listed(path):
+                self._output.remove(path)
 
 
 def _facts(program: Program) -> list[Fact]:

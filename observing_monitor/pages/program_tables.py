@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from observing_monitor.model import wording
+from observing_monitor.model.programs import parts_of
 from observing_monitor.model.wording import hours
 from observing_monitor.pages.calendars import month_name
 from observing_monitor.pages.glossary import WORDS
@@ -54,11 +55,7 @@ def nights_table(program: Program) -> Table:
     newest_first = program.nights[::-1]
     totals = [totals_of([of_night]) for _, of_night in newest_first]
     links = [_night(night) for night, _ in newest_first]
-    filters = [
-        ", ".join(_name_of(name) for name, _, _ in of_night.filters if name != "")
-        or wording.NOTHING
-        for _, of_night in newest_first
-    ]
+    filters = [_names(parts_of(of_night.filters)) for _, of_night in newest_first]
     columns = [TableColumn(WORDS["night"]["night"], links, "pinned"), *_numbers(totals)]
     if any(text != wording.NOTHING for text in filters):
         columns.append(TableColumn(WORDS["use"]["physical_filter"], filters, is_foreign=True))
@@ -76,8 +73,8 @@ def period_tables(program: Program) -> list[Table]:
 
 def part_tables(program: Program) -> list[Table]:
     """Return the tables of a program's filters and targets."""
-    filters = sums_of(night.filters for _, night in program.nights)
-    targets = sums_of(night.targets for _, night in program.nights)
+    filters = sums_of(parts_of(night.filters) for _, night in program.nights)
+    targets = sums_of(parts_of(night.targets) for _, night in program.nights)
     return [
         _parts("physical_filter", "By filter", filters, ""),
         _parts("target", "By target", targets, " of nights with many targets"),
@@ -101,6 +98,11 @@ def _parts(column: str, caption: str, parts: Sequence[Part], of_nights: str) -> 
         f"{caption}{rest}",
         css="use",
     )
+
+
+def _names(parts: Sequence[Part]) -> str:
+    names = [_name_of(name) for name, _, _ in parts if name != ""]
+    return ", ".join(names) or wording.NOTHING
 
 
 def _name_of(name: str | None, of_nights: str = "") -> str:

@@ -38,10 +38,13 @@ class Program(msgspec.Struct, frozen=True):
     name : str
     nights : sequence of (str, ProgramNight)
         Oldest first.
+    totals : Totals
+        Of all nights.
     """
 
     name: str
     nights: Sequence[tuple[str, ProgramNight]]
+    totals: Totals
 
     @property
     def first_night(self) -> str:
@@ -52,11 +55,6 @@ class Program(msgspec.Struct, frozen=True):
     def last_night(self) -> str:
         """The newest night."""
         return self.nights[-1][0]
-
-    @property
-    def totals(self) -> Totals:
-        """All nights together."""
-        return totals_of(night for _, night in self.nights)
 
 
 class Programs(msgspec.Struct, frozen=True):
@@ -101,11 +99,16 @@ def programs_of(index: Index, nights: Iterable[str]) -> Programs:
             found.setdefault(program.name, []).append((night, program))
         if made.n_left_out:
             crowded.append(night)
-    programs = [Program(name, of_program) for name, of_program in found.items()]
+    programs = [program_of(name, of_program) for name, of_program in found.items()]
     programs.sort(key=lambda program: program.name)
     programs.sort(key=_time_of_last_night, reverse=True)
     programs.sort(key=lambda program: program.last_night, reverse=True)
     return Programs(programs, crowded)
+
+
+def program_of(name: str, nights: Sequence[tuple[str, ProgramNight]]) -> Program:
+    """Return a program with its sums."""
+    return Program(name, nights, totals_of([night for _, night in nights]))
 
 
 def _time_of_last_night(program: Program) -> tuple[float, float]:
@@ -113,22 +116,21 @@ def _time_of_last_night(program: Program) -> tuple[float, float]:
     return last.science_exposure_s, last.open_shutter_s
 
 
-def totals_of(nights: Iterable[ProgramNight]) -> Totals:
-    """Return the sums over some nights of a program."""
-    listed = list(nights)
+def totals_of(nights: Sequence[ProgramNight]) -> Totals:
+    """Return the sums over some nights."""
     return Totals(
-        n_nights=len(listed),
-        n_exposures_science=sum(night.n_exposures_science for night in listed),
-        n_exposures=sum(night.n_exposures for night in listed),
-        science_exposure_s=round(sum(night.science_exposure_s for night in listed), 3),
-        open_shutter_s=round(sum(night.open_shutter_s for night in listed), 3),
+        n_nights=len(nights),
+        n_exposures_science=sum([night.n_exposures_science for night in nights]),
+        n_exposures=sum([night.n_exposures for night in nights]),
+        science_exposure_s=round(sum([night.science_exposure_s for night in nights]), 3),
+        open_shutter_s=round(sum([night.open_shutter_s for night in nights]), 3),
     )
 
 
 def periods_of(program: Program, n_letters: int) -> list[tuple[str, Totals]]:
-    """Return the years (4 letters of a night) or months (7), newest first."""
+    """Return years (4 letters of a night) or months (7), newest first."""
     groups = itertools.groupby(program.nights, lambda night: night[0][:n_letters])
-    made = [(name, totals_of(night for _, night in nights)) for name, nights in groups]
+    made = [(name, totals_of([night for _, night in nights])) for name, nights in groups]
     return made[::-1]
 
 
@@ -149,7 +151,7 @@ def sums_of(parts: Iterable[Sequence[Part]]) -> list[Part]:
 
 
 def program_address(output: Output, program: str, without_page: Collection[str] = ()) -> str:
-    """Return the address of a program's page; "" if it has none.
+    """Return the address of a program's page, or "".
 
     All links to programs, and the names of their pages, are made here.
     """
@@ -161,9 +163,9 @@ def program_address(output: Output, program: str, without_page: Collection[str] 
 def addresses_of_night(
     output: Output, text: str | None, without_page: Collection[str]
 ) -> dict[str, str]:
-    """Return the address of each program of a night that has a page.
+    """Return the addresses of a night's programs.
 
-    `text` is from `programs.as_text`.
+    `text` is from `programs.as_text`. Programs without a page are left out.
     """
     hrefs = {
         program.name: program_address(output, program.name, without_page)

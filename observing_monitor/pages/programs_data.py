@@ -7,28 +7,17 @@ import io
 import json
 from typing import TYPE_CHECKING
 
-from msgspec.structs import asdict
-
 from observing_monitor.model import columns
 from observing_monitor.pages.nights_data import cell
-from observing_monitor.pages.programs import sums_of, totals_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from observing_monitor.model.programs import Part
     from observing_monitor.pages.programs import Program, Programs
     from observing_monitor.settings.stream import Stream
 
-CSV_NAMES = (
-    "program",
-    "night",
-    *(
-        c.name
-        for c in columns.PROGRAMS
-        if c.name in ("n_exposures_science", "n_exposures", "science_exposure_s", "open_shutter_s")
-    ),
-)
+_NAMES = [c.name for c in columns.PROGRAMS]
+_OF_NIGHT = ("science_exposure_s", "open_shutter_s", "n_exposures_science", "n_exposures")
 
 
 def programs_json(stream: Stream, found: Programs, hrefs: Mapping[str, str]) -> str:
@@ -36,37 +25,44 @@ def programs_json(stream: Stream, found: Programs, hrefs: Mapping[str, str]) -> 
 
     `hrefs` has the address of the page of each program that has one.
     """
-    programs = [_values(program, hrefs.get(program.name)) for program in found.programs]
-    lines = (json.dumps(one, ensure_ascii=False) for one in programs)
+    rows = [
+        {**dict(zip(_NAMES, _values(program), strict=True)), "page": hrefs.get(program.name)}
+        for program in found.programs
+    ]
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
     about = json.dumps({"stream": stream.name}, ensure_ascii=False)[:-1]
     return f'{about}, "programs": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
-def _values(program: Program, href: str | None) -> dict[str, object]:
-    return {
+def programs_csv(found: Programs) -> str:
+    """Return `programs.csv`: the sums of each program."""
+    rows = ([cell(program.name), *_values(program)[1:]] for program in found.programs)
+    return _csv(_NAMES, rows)
+
+
+def program_csv(program: Program) -> str:
+    """Return the nights of a program as CSV."""
+    name = cell(program.name)
+    rows = (
+        [name, night, *(getattr(values, column) for column in _OF_NIGHT)]
+        for night, values in program.nights
+    )
+    return _csv(["program", "night", *_OF_NIGHT], rows)
+
+
+def _values(program: Program) -> list[str | int | float]:
+    """Return the values of the columns of `columns.PROGRAMS`."""
+    own = {
         "program": program.name,
-        **asdict(program.totals),
         "first_night": program.first_night,
         "last_night": program.last_night,
-        "page": href,
-        "filters": _parts(sums_of(night.filters for _, night in program.nights)),
     }
+    return [own.get(name) or getattr(program.totals, name) for name in _NAMES]
 
 
-def _parts(parts: Sequence[Part]) -> list[dict[str, object]]:
-    return [
-        {"name": name, "n_exposures": n, "open_shutter_s": seconds} for name, n, seconds in parts
-    ]
-
-
-def programs_csv(found: Programs) -> str:
-    """Return `programs.csv`: one row per program and night."""
+def _csv(names: Iterable[str], rows: Iterable[Iterable[str | int | float]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_NAMES)
-    for program in found.programs:
-        name = cell(program.name)
-        for night, of_night in program.nights:
-            values = asdict(totals_of([of_night]))
-            writer.writerow([name, night, *(values[column] for column in CSV_NAMES[2:])])
+    writer.writerow(names)
+    writer.writerows(rows)
     return text.getvalue()

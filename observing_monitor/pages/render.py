@@ -174,7 +174,7 @@ def environment() -> Environment:
     import jinja2
 
     class Cache(jinja2.FileSystemBytecodeCache):
-        """Compiled templates next to the templates, as Python keeps compiled modules."""
+        """Compiled templates, where Python would keep compiled modules."""
 
         def load_bytecode(self, bucket: Bucket) -> None:
             with contextlib.suppress(OSError):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, cast
 
-from msgspec import to_builtins
+from msgspec import json, to_builtins
 
 from observing_monitor.judging.keys import (
     beside_tables,
@@ -28,7 +28,7 @@ from observing_monitor.judging.keys import (
 from observing_monitor.judging.left_out import row_findings
 from observing_monitor.judging.quiet import is_as_quiet
 from observing_monitor.judging.usual_flows import usual_flows
-from observing_monitor.model.digest import digest
+from observing_monitor.model.digest import digest, hex_digest
 from observing_monitor.pages.night_files import (
     base_path,
     endings_of,
@@ -158,13 +158,22 @@ def year_key(
 
 def programs_key(common: str, index: Index, state: State) -> str:
     """Fingerprint of the pages of all programs of a stream."""
-    # the fingerprints of the nights' pages stand for their exposures
-    return digest([common, "programs", _night_keys(index, state.summaries)])
+    nights = [summary["night"] for summary in state.summaries]
+    texts = ((night, index["nights"][night].get("programs")) for night in nights)
+    return hex_digest(common, *(f"{night}{text}" for night, text in texts if text), n_bytes=12)
+
+
+def seen_key(common: str, index: Index, state: State) -> str:
+    """Fingerprint of all nights of a stream.
+
+    While it stays, so do their programs. It is found twenty times as fast as `programs_key`.
+    """
+    return digest([common, _night_keys(index, state.summaries)])
 
 
 def program_key(common: str, program: Program) -> str:
     """Fingerprint of a program's page."""
-    return digest([common, program.name, to_builtins(program.nights)])
+    return hex_digest(common, json.encode((program.name, program.nights)), n_bytes=12)
 
 
 def site_key(site: Site, cards: Sequence[StreamCard]) -> str:
@@ -291,15 +300,12 @@ def night_jobs(
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     recent = [night for night in nights if night <= stream.rule.night_of(now)][-2:]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
-    without_page = index.get("programs", NO_PROGRAM_PAGES)["without_page"]
-    of_versions: dict[int, dict[str, Any]] = {
-        id(version): {"common": common_key(site, version), "endings": usual_endings(version)}
-        for version in stream.versions
-    }
+    of_versions = _of_versions(site, stream)
     for before, night, after, (_, row) in zip(
         [None, *nights], nights, [*nights[1:], None], rows, strict=False
     ):
         then = stream.at(night)
+        common, endings = of_versions[id(then)]
         of_others = _of_others(others, then, night) if others else ()
         yield NightJob(
             site=site,
@@ -311,12 +317,13 @@ def night_jobs(
             now=now,
             issues=tuple(issue for issue in known if issue.holds(stream.name, night)),
             neighbours=near.get(night, ()),
-            **of_versions[id(then)],
+            common=common,
+            endings=endings,
             on_rows=_on_rows(index, row) if [night] == recent[-1:] else (),
             of_others=of_others,
             of_dome=_of_dome(then, of_others) if of_others else "",
             is_recent=night in recent,
-            without_page=_without_page(row, without_page) if without_page else (),
+            without_page=_without_page(index, row),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
             read_at=read_at,
             is_looked_at=looked_at is None or night in looked_at,
@@ -332,8 +339,19 @@ def _of_others(
     return tuple(nights_of_others(others, stream.rule.bounds(night)))
 
 
-def _without_page(row: IndexRow, without_page: Collection[str]) -> tuple[str, ...]:
+def _of_versions(site: Site, stream: Stream) -> dict[int, tuple[str, tuple[str, ...]]]:
+    """Return fingerprint and endings of each version, by its id."""
+    return {
+        id(version): (common_key(site, version), usual_endings(version))
+        for version in stream.versions
+    }
+
+
+def _without_page(index: Index, row: IndexRow) -> tuple[str, ...]:
     """Return the programs of a night that have no page."""
+    without_page = index.get("programs", NO_PROGRAM_PAGES)["without_page"]
+    if not without_page:
+        return ()
     from observing_monitor.model.programs import from_text
 
     names = {program.name for program in from_text(row.get("programs")).programs}

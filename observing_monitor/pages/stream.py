@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence, Set
 
     from observing_monitor.pages.frame import Site
+    from observing_monitor.pages.program_pages import ProgramsPublisher
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
     from observing_monitor.storage.output import Output
@@ -61,12 +62,14 @@ def publish_stream(
         was written.
     """
     state = stream_state(site, stream, index, now)
-    publisher = _Publisher(site, stream, index, state)
-    n_pages = publisher.publish_years()
+    programs, n_pages = None, 0
     if state.has_exposures or "programs" in index:
-        from observing_monitor.pages.program_pages import publish_programs
+        from observing_monitor.pages.program_pages import ProgramsPublisher
 
-        n_pages += publish_programs(site, stream, index, state, names)
+        programs = ProgramsPublisher(site, stream, index, state)
+        n_pages += programs.publish(names)
+    publisher = _Publisher(site, stream, index, state, programs)
+    n_pages += publisher.publish_years()
     n_pages += publisher.publish_page(now)
     return StreamPublished(stream_card(stream, state), _status(site, stream, state), n_pages)
 
@@ -99,6 +102,7 @@ class _Publisher(msgspec.Struct, frozen=True):
     stream: Stream
     index: Index  # gets the fingerprints of the pages
     state: State
+    programs: ProgramsPublisher | None  # None if no exposure is known
 
     @property
     def tables(self) -> StreamTables:
@@ -144,11 +148,7 @@ class _Publisher(msgspec.Struct, frozen=True):
 
         site, stream, state, tables = self.site, self.stream, self.state, self.tables
         shown, before = state.summaries[:SHOWN_NIGHTS], state.summaries[SHOWN_NIGHTS:]
-        name, programs = layout.INDEX_PAGE, None
-        if "programs" in self.index:
-            from observing_monitor.pages.program_pages import of_programs
-
-            programs = of_programs(site, stream, self.index, state)
+        name, programs = layout.INDEX_PAGE, self.programs and self.programs.on_page()
         return StreamPage(
             frame=page_frame(site, stream, stream.title, state.word, state.info, name, key),
             since=state.its_since,

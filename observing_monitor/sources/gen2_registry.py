@@ -158,7 +158,10 @@ class Gen2Registry:
         return self._rows[1:]
 
     def exposures_of(self, night: datetime.date) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return names and values of a night's exposures, those of the first detector."""
+        """Return names and values of a night's exposures.
+
+        The values are those of the first detector.
+        """
         if self._exposures[0] != night:
             selected, where, values = self._selection(night, ("seqNum", *OF_EXPOSURES))
             named = ", ".join(selected.values())

@@ -199,13 +199,15 @@ class ProgramPages(TypedDict):
 
     # fingerprint of all of them
     key: str
+    # fingerprint of the nights that they were made of
+    seen: str
     # names of the files
     pages: list[str]
     # programs that have no page, as there are too many
     without_page: list[str]
 
 
-NO_PROGRAM_PAGES: ProgramPages = {"key": "", "pages": [], "without_page": []}
+NO_PROGRAM_PAGES: ProgramPages = {"key": "", "seen": "", "pages": [], "without_page": []}
 
 
 class Index(TypedDict):

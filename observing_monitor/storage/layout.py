@@ -7,7 +7,8 @@ turns them into paths.
     index.html  glossary.html  status.json  changes.atom  heartbeat.js  assets/
     STREAM/index.html  latest.html  nights.json  nights.csv
     STREAM/YYYY.html  YYYY.json  YYYY.csv
-    STREAM/program-NAME.html  programs.html  programs.json  programs.csv   if there are programs
+    STREAM/program-NAME.html  .csv                        if there are programs
+    STREAM/programs.html  programs.json  programs.csv
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
     STREAM/YYYY-MM-DD.exposures.csv
     STREAM/YYYY-MM-DD.metrics.csv  .messages.csv
@@ -243,9 +244,14 @@ def program_page(program: str, shown: str | None = None) -> str:
     return f"{_PROGRAM}{slug}-{hex_digest(program, n_bytes=5)}{PAGE}"
 
 
-def is_program_page(name: str) -> bool:
-    """True if a file's name is that of a program's page."""
-    return name.startswith(_PROGRAM) and name.endswith(PAGE)
+def program_csv(page: str) -> str:
+    """Return the name of the CSV of a program's nights, by its page."""
+    return f"{page.removesuffix(PAGE)}{CSV}"
+
+
+def is_of_program(name: str) -> bool:
+    """True if a file's name is that of a program's page or CSV."""
+    return name.startswith(_PROGRAM) and name.endswith((PAGE, CSV))
 
 
 # --- the store ------------------------------------------------------------------------------------

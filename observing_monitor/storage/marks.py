@@ -28,11 +28,11 @@ _BEGINNINGS = {
     ".js": re.compile(rb"observing_monitor_rows\(|window\.observing_monitor_heartbeat = \{"),
     ".csv": re.compile(
         rb'"path","file_class",|night,status,info,acknowledged,|"exposure","obsid","seq_num",'
-        rb'|"name","node","sampled_at",|"path","stage","attempted_at",'
+        rb'|"name","node","sampled_at",|"path","stage","attempted_at",|program,(?:night|n_nights),'
     ),
     ".json": re.compile(
         rb'\{\s*"stream": %(t)s,\s*"(?:night": %(t)s,\s*"status": "|generated_at": "'
-        rb'|year": "\d{4}", "months": \[)'
+        rb'|year": "\d{4}", "months": \[|programs": \[\n)'
         rb'|\{\s*"schema_version": \d+,\s*"version": %(t)s,\s*"run_at": "'
         rb'|\{"id": "[0-9a-f-]{36}", "made_at": "' % {b"t": _TEXT}
     ),

@@ -21,7 +21,7 @@ _OF_STREAM = (layout.INDEX_PAGE, layout.LATEST_PAGE, layout.NIGHTS_JSON, layout.
 # every name that a run may write into a folder of pages
 _NAMES = re.compile(
     r"index\.html|latest\.html|nights\.(?:json|csv)|\d{4}\.(?:html|json|csv)"
-    r"|programs\.(?:html|json|csv)|program-[a-z0-9._-]+\.html"
+    r"|programs\.(?:html|json|csv)|program-[a-z0-9._-]+\.(?:html|csv)"
     r"|\d{4}-\d\d-\d\d(?:\.html|\.json|\.csv|\.files\.js|\.exposures(?:-\d+)?\.html)"
     r"|(?:index|\d{4}-\d\d-\d\d)_gen[23]\.html"
 )
@@ -53,7 +53,7 @@ def take_over(output: Output, stream: str, folder: str) -> None:
         f"{year}{ending}" for year in index.get("years") or () for ending in layout.YEAR_ENDINGS
     }
     pages = index.get("programs", NO_PROGRAM_PAGES)["pages"]
-    programs = {*pages, *(layout.OF_PROGRAMS if pages else ())}
+    programs = {*pages, *map(layout.program_csv, pages), *(layout.OF_PROGRAMS if pages else ())}
     others = {*years, *programs, *(_OF_STREAM if index.get("page") else ())}
     for name in output.names(folder) if nights or others else ():
         found = _NIGHT_FILE.fullmatch(name)

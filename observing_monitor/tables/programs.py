@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from observing_monitor.model.programs import NightPrograms, ProgramNight
+from observing_monitor.model.programs import NightPrograms, ProgramNight, packed
 from observing_monitor.tables.night_use import names_of, open_shutter
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def programs_of_night(exposures: DataFrame) -> NightPrograms:
             int(n_science[row]),
             round(open_s[row], 3),
             round(science_s[row], 3),
-            filters[row],
-            targets[row],
+            packed(filters[row]),
+            packed(targets[row]),
         )
         for row in shown
     ]

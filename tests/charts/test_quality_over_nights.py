@@ -68,7 +68,7 @@ def test_overhead():
 
 
 def test_from_settings_to_page(tmp_path):
-    """The stream's page and the year's show the measure that is the image quality."""
+    """Pages of streams and years show the image quality."""
     rows = [f"{n},2020-02-{1 + n:02}T02:00:00Z,30,object,{1 + n / 10}\n" for n in range(6)]
     (tmp_path / "log.csv").write_text("id,at,s,type,fwhm\n" + "".join(rows))
     names = {"exposure": "id", "started_at": "at", "exposure_time_s": "s"}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from dead_links import dead_links
-from program_nights import NOW, Telescope
+from program_nights import Telescope
 from running import times
 
 from observing_monitor.pages import programs as of_programs
@@ -55,28 +55,36 @@ def test_sums(telescope):
     assert (p1["n_nights"], p1["n_exposures"], p1["n_exposures_science"]) == (2, 3, 2)
     assert (p1["open_shutter_s"], p1["science_exposure_s"]) == (1510, 1500)
     assert (p1["first_night"], p1["last_night"]) == ("2025-03-16", "2025-03-17")
-    assert p1["filters"] == [
-        {"name": "i", "n_exposures": 2, "open_shutter_s": 910},
-        {"name": "r", "n_exposures": 1, "open_shutter_s": 600},
-    ]
     page = telescope.page_of("P1")
     shown = text_of(page)
     assert "0.42 h Science 0.42 h Open shutter 2 Science exp. 3 Exposures 2 Nights" in shown
     assert "2025-03-17 0.25 h 0.25 h 1 2 i 2025-03-16 0.17 h 0.17 h 1 1 r" in shown
     assert 'href="2025-03-17.html"' in page and 'href="2025-03-16.html"' in page
+    assert "i 2 0.25 h r 1 0.17 h" in shown
     assert "M 31 2 0.42 h – 1 10 s" in shown and "2025-03-18" not in shown
     assert "Open shutter: 0.42 h in 2 nights; most in 2025-03-17: 0.25 h." in shown
 
 
+def rows_of(path):
+    """Return the rows of a CSV file, with their headings."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_csv(telescope):
-    """The CSV has a row per program and night."""
-    with open(telescope.pages / "programs.csv", newline="") as file:
-        rows = [tuple(row.values())[:4] for row in csv.DictReader(file)]
-    assert rows == [
-        ("p1", "2025-03-18", "1", "1"),
-        ("P1", "2025-03-16", "1", "1"),
-        ("P1", "2025-03-17", "1", "2"),
-        ("P2", "2025-03-16", "1", "1"),
+    """There are data of all programs, and of each one."""
+    rows = rows_of(telescope.pages / "programs.csv")
+    assert [(row["program"], row["n_nights"], row["open_shutter_s"]) for row in rows] == [
+        ("p1", "1", "60.0"),
+        ("P1", "2", "1510.0"),
+        ("P2", "1", "300.0"),
+    ]
+    page = telescope.of_programs()["P1"]["page"]
+    data = page.replace(".html", ".csv")
+    assert f'<a href="{data}">CSV</a>' in (telescope.pages / page).read_text()
+    assert [tuple(row.values()) for row in rows_of(telescope.pages / data)] == [
+        ("P1", "2025-03-16", "600.0", "600.0", "1", "1"),
+        ("P1", "2025-03-17", "900.0", "910.0", "1", "2"),
     ]
 
 
@@ -98,7 +106,8 @@ def test_only_what_changed(telescope):
     assert not written(telescope)
     telescope.nights["2025-03-18"].append(("P2", "science", 30, "r", "M 33"))
     of_programs = {name for name in written(telescope) if name.startswith("program-")}
-    assert of_programs == {telescope.of_programs()["P2"]["page"]}
+    page = telescope.of_programs()["P2"]["page"]
+    assert of_programs == {page, page.replace(".html", ".csv")}
     assert telescope.of_programs()["P2"]["open_shutter_s"] == 330
 
 
@@ -108,23 +117,44 @@ def test_a_page_that_is_lost(telescope):
     text = page.read_text()
     page.unlink()
     assert telescope.run() == 0 and page.read_text() == text
-    page.write_text(text.replace("P1", "P9"))
-    assert telescope.run("--full", "--jobs", 1) == 0 and page.read_text() == text
+    data = page.with_suffix(".csv")
+    for path in (page, data):
+        text = path.read_text()
+        path.write_text(text.replace("P1", "P9"))
+        assert telescope.run("--full", "--jobs", 1) == 0 and path.read_text() == text
 
 
 def test_a_program_that_is_gone(telescope):
-    """The page of a program without exposures is removed; files of others stay."""
+    """Only our own pages of a program that is gone are removed."""
     of_others = telescope.pages / "program-notes.html"
     of_others.write_text("mine")
     page = telescope.pages / telescope.of_programs()["P2"]["page"]
     telescope.nights["2025-03-16"] = [("P1", "science", 600, "r", "M 31")]
     assert telescope.run() == 0
-    assert not page.exists() and set(telescope.of_programs()) == {"p1", "P1"}
+    assert not page.exists() and not page.with_suffix(".csv").exists()
+    assert set(telescope.of_programs()) == {"p1", "P1"}
     assert of_others.read_text() == "mine"
     telescope.nights = {night: [("", "bias", 0, "", "")] for night in NIGHTS}
     assert telescope.run() == 0
     assert {path.name for path in telescope.pages.glob("program*")} == {"program-notes.html"}
     assert not dead_links(telescope.folder / "site")
+
+
+def test_the_list_of_files_is_lost(telescope):
+    """Files of programs still show that they are ours."""
+    (telescope.folder / "site/.observing_monitor").unlink()
+    page = telescope.pages / telescope.of_programs()["P2"]["page"]
+    telescope.nights["2025-03-16"] = [("P1", "science", 700, "r", "M 31")]
+    assert telescope.run() == 0
+    assert not page.exists() and telescope.of_programs()["P1"]["open_shutter_s"] == 1610
+
+
+def test_other_changes(telescope):
+    """Other changes of a night leave pages of programs as they are."""
+    telescope.nights["2025-03-18"].append(("", "dark", 30, "", ""))
+    changed = written(telescope)
+    assert "2025-03-18.html" in changed and not any("program" in name for name in changed)
+    assert not written(telescope)
 
 
 def test_the_index_is_lost(telescope):
@@ -146,10 +176,10 @@ def test_hostile_names(tmp_path):
     found = telescope.of_programs()
     pages = {one["page"] for one in found.values()}
     assert len({page.lower() for page in pages}) == len(names) == len(found)
-    assert {path.name for path in telescope.pages.glob("program-*")} == pages
+    assert {path.name for path in telescope.pages.glob("program-*.html")} == pages
     assert not dead_links(tmp_path / "site")
     assert all("<script>alert" not in (telescope.pages / page).read_text() for page in pages)
-    assert "'=1+1,2025-03-18" in (telescope.pages / "programs.csv").read_text()
+    assert "\n'=1+1,1," in (telescope.pages / "programs.csv").read_text()
 
 
 def test_too_many(telescope, monkeypatch):
@@ -159,7 +189,7 @@ def test_too_many(telescope, monkeypatch):
     assert telescope.run() == telescope.run() == 0
     found = telescope.of_programs()
     assert {name for name, one in found.items() if one["page"]} == {"p1", "P3"}
-    assert len(list(telescope.pages.glob("program-*"))) == 2 and len(found) == 4
+    assert len(list(telescope.pages.glob("program-*.html"))) == 2 and len(found) == 4
     assert not dead_links(telescope.folder / "site")
     shown = text_of((telescope.pages / "programs.html").read_text())
     assert "4 programs. The 2 observed last have pages; the data files have all." in shown
@@ -168,14 +198,13 @@ def test_too_many(telescope, monkeypatch):
 
 def test_many_nights(tmp_path):
     """A program of many nights has sums of months and years."""
-    nights = {f"202{4 + n // 8}-0{1 + n % 8}-1{n % 10}": [] for n in range(16)}
-    for rows in nights.values():
-        rows += [("P", "science", 1800, "r", "M 31"), ("P", "science", 2700, "r", "M 31")]
-    telescope = Telescope(tmp_path, nights)
-    assert telescope.run(now=NOW + datetime.timedelta(days=365)) == 0
+    first = datetime.date(2024, 12, 25)
+    rows = [("P", "science", 1800, "r", "M 31"), ("P", "science", 2700, "r", "M 31")]
+    telescope = Telescope(tmp_path, {str(first + datetime.timedelta(n)): rows for n in range(16)})
+    assert telescope.run() == 0
     shown = text_of(telescope.page_of("P"))
-    assert "2025 8 10.0 h 10.0 h 16 16 2024 8 10.0 h 10.0 h 16 16" in shown
-    assert "August 2025 1 1.2 h 1.2 h 2 2" in shown and "20.0 h in 16 nights" in shown
+    assert "2025 9 11.2 h 11.2 h 18 18 2024 7 8.8 h 8.8 h 14 14" in shown
+    assert "December 2024 7 8.8 h 8.8 h 14 14" in shown and "20.0 h in 16 nights" in shown
 
 
 def test_hidden_text(tmp_path):
@@ -184,7 +213,7 @@ def test_hidden_text(tmp_path):
     options = ("--redact", "box.example", "--store_dir", tmp_path / "store", "--jobs", 1)
     days = ("--first_day", "2025-03-18", "--last_day", "2025-03-18")
     assert telescope.run(*options, *days) == 0
-    (page,) = telescope.pages.glob("program-*")
+    (page,) = telescope.pages.glob("program-*.html")
     assert page.name.startswith("program-hidden-1-") and not dead_links(tmp_path / "site")
     written = [path for path in (tmp_path / "site").rglob("*") if path.is_file()]
     assert not any(

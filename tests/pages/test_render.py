@@ -189,7 +189,7 @@ print(*sorted(names))
 
 
 def compiled_by_a_process(folder, changed="", **variables):
-    """Return the templates that a process compiles, which keeps them in a folder."""
+    """Return the templates that a process compiles for a folder."""
     paths = [Path(samples.__file__).parent, Path(rendering.__file__).parents[2]]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     env.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -2,7 +2,7 @@
 
 from page_samples import chart, frame
 
-from observing_monitor.model.programs import ProgramNight
+from observing_monitor.model.programs import ProgramNight, packed
 from observing_monitor.pages import contexts
 from observing_monitor.pages.glossary import WORDS
 from observing_monitor.pages.program_tables import (
@@ -11,16 +11,17 @@ from observing_monitor.pages.program_tables import (
     period_tables,
     programs_table,
 )
-from observing_monitor.pages.programs import Program
+from observing_monitor.pages.programs import program_of
 
 STREAM, SITE = contexts.Link("auxTel", "index.html"), contexts.Link("All", "../index.html")
 
 
 def program(text="P1", n_nights=20):
     """Return a program of the nights before 2020-02-12."""
-    parts = ((text, 3, 600.0), ("", 1, 20.0), (None, 2, 40.0))
+    stored = text.replace("\udcff", "")  # no table holds half a character
+    parts = packed([(stored, 3, 600.0), ("", 1, 20.0), (None, 2, 40.0)])
     nights = [f"20{19 + n // 12}-{1 + n % 12:02}-12" for n in range(n_nights)]
-    return Program(
+    return program_of(
         text, [(night, ProgramNight(text, 6, 3, 660.0, 600.0, parts, parts)) for night in nights]
     )
 
@@ -38,6 +39,7 @@ def program_page(text="P1"):
         periods=period_tables(made),
         parts=part_tables(made),
         nights=nights_table(made),
+        data=[contexts.Link("CSV", "program-p1.csv")],
     )
 
 

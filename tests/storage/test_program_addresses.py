@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observing_monitor.storage.layout import is_program_page, program_page
+from observing_monitor.storage.layout import is_of_program, program_csv, program_page
 
 # no space, no upper case, no separator; other systems and addresses take them as they are
 SAFE = re.compile(r"program-[a-z0-9]+(?:[._-][a-z0-9]+)*\.html")
@@ -31,8 +31,8 @@ def test_distinct():
 def test_safe(name):
     """Every name has an address of safe letters, of limited length."""
     page = program_page(name)
-    assert SAFE.fullmatch(page) and len(page) < 100 and is_program_page(page)
-    assert page == program_page(name)
+    assert SAFE.fullmatch(page) and len(page) < 100 and is_of_program(page)
+    assert page == program_page(name) and is_of_program(program_csv(page))
 
 
 def test_hidden():

@@ -18,6 +18,11 @@ def exposures(*rows):
     return frames.frame(columns.EXPOSURES, made)
 
 
+def parts(one):
+    """Return the filters and targets of a program."""
+    return programs.parts_of(one.filters), programs.parts_of(one.targets)
+
+
 NIGHT = exposures(
     ("A", "science", 100.0, "r", "M 31"),
     ("B", "science", 500.0, "r", None),
@@ -34,11 +39,12 @@ def test_by_hand():
     b, a = programs_of_night(NIGHT).programs
     assert (b.name, b.n_exposures, b.n_exposures_science) == ("B", 1, 1)
     assert (b.open_shutter_s, b.science_exposure_s) == (500.0, 500.0)
-    assert b.filters == (("r", 1, 500.0),) and b.targets == (("", 1, 500.0),)
+    assert parts(b) == ([("r", 1, 500.0)], [("", 1, 500.0)])
     assert (a.name, a.n_exposures, a.n_exposures_science) == ("A", 5, 3)
     assert (a.open_shutter_s, a.science_exposure_s) == (310.0, 300.0)
-    assert a.filters == (("i", 3, 210.0), ("r", 1, 100.0), ("", 1, 0.0))
-    assert a.targets == (("M 33", 1, 200.0), ("M 31", 2, 100.0), ("", 2, 10.0))
+    filters, targets = parts(a)
+    assert filters == [("i", 3, 210.0), ("r", 1, 100.0), ("", 1, 0.0)]
+    assert targets == [("M 33", 1, 200.0), ("M 31", 2, 100.0), ("", 2, 10.0)]
 
 
 def test_as_text():
@@ -63,10 +69,11 @@ def test_too_many():
     assert found.programs[-1].name == f"P{MAX_PROGRAMS - 1:03}"
     targets = [("P", "science", 100.0 - n, "r", f"T{n:02}") for n in range(MAX_PARTS + 2)]
     (one,) = programs_of_night(exposures(*targets)).programs
-    assert len(one.targets) == MAX_PARTS + 1
+    kept = parts(one)[1]
+    assert len(kept) == MAX_PARTS + 1
     # the last two: 100 - 30 and 100 - 31
-    assert one.targets[-1] == (None, 2, 139.0) and one.targets[-2] == ("T29", 1, 71.0)
-    assert sum(n for _, n, _ in one.targets) == one.n_exposures == MAX_PARTS + 2
+    assert kept[-1] == (None, 2, 139.0) and kept[-2] == ("T29", 1, 71.0)
+    assert sum(n for _, n, _ in kept) == one.n_exposures == MAX_PARTS + 2
 
 
 @pytest.mark.parametrize("night", desi.NIGHTS)
@@ -84,5 +91,5 @@ def test_desi(shared_data, night):
     assert {one.name: one.n_exposures for one in found} == n and len(n) > 5
     theirs = {name: opened[name] for name in n}
     assert {one.name: one.open_shutter_s for one in found} == pytest.approx(theirs, abs=0.01)
-    ours = {(one.name, target): s for one in found for target, _, s in one.targets if target}
+    ours = {(one.name, target): s for one in found for target, _, s in parts(one)[1] if target}
     assert ours == pytest.approx(dict(targets), abs=0.01)
