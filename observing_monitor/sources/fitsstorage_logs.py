@@ -311,6 +311,5 @@ def _errors(metrics: DataFrame, latest: DataFrame) -> Iterator[Finding]:
     counts = metrics.loc[metrics["name"] == "log_error", "node"].value_counts()
     for name, row in latest[latest["name"] == "log_error"].set_index("node").iterrows():
         service = str(name)
-        words = f"{service}: {n_of(int(counts[service]), 'error')} in the log without a file"
-        text = f"{words}, the last: {row['text']}"
-        yield Finding("warning", text, metric_href("log_error"))
+        words = f"{n_of(int(counts[service]), 'error')} in the log without a file, the last"
+        yield Finding("warning", f"{service}: {words}: {row['text']}", metric_href("log_error"))

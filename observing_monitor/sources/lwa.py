@@ -333,7 +333,6 @@ def _etcd(settings: LwaRecorders.Settings) -> Etcd:
 def _metrics(rows: Iterable[MetricRow]) -> DataFrame:
     import pandas as pd
 
-    names = ["name", "node", "sampled_at", "value", "text", "unit"]
-    table = pd.DataFrame(rows, columns=names)
-    table["sampled_at"] = pd.to_datetime(table["sampled_at"], utc=True)
-    return frames.frame(columns.METRICS, table)
+    table = pd.DataFrame(rows, columns=["name", "node", "sampled_at", "value", "text", "unit"])
+    instants = pd.to_datetime(table["sampled_at"], utc=True)
+    return frames.frame(columns.METRICS, table.assign(sampled_at=instants))

@@ -272,11 +272,8 @@ class RsyncLog:
     def _lacking(self, ids: Iterable[str]) -> str:
         """Return the folders that the logs' paths lack, or ""."""
         names = [one.path for one in self._first_and_last]
-        for file_id in ids:
-            for name in names:
-                if file_id.endswith(f"/{name}"):
-                    return file_id.removesuffix(name)
-        return ""
+        pairs = ((file_id, name) for file_id in ids for name in names)
+        return next((of.removesuffix(name) for of, name in pairs if of.endswith(f"/{name}")), "")
 
     def instant(self, text: str) -> datetime.datetime | None:
         """Return a time of the log in UTC.

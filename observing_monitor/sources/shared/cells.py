@@ -245,8 +245,8 @@ def _of_numbers(values: Series[Any], form: str) -> Series[Any]:
 
     start = {"mjd": MJD_OF_1970, "jd": JD_OF_1970}.get(form, 0.0)
     seconds = (to_numbers(values)[0] - start) * NUMERIC_TIMES[form]
-    read = pd.to_datetime(seconds, unit="s", utc=True, errors="coerce")
-    return read.astype(columns.DTYPES["instant"])
+    instants = pd.to_datetime(seconds, unit="s", utc=True, errors="coerce")
+    return instants.astype(columns.DTYPES["instant"])
 
 
 def _of_text_or_dates(values: Series[Any], form: str) -> tuple[Series[Any], Series[bool]]:

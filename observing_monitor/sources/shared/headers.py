@@ -209,8 +209,7 @@ def _numbers(ours: str, cells: Series) -> Series[float]:
     if ours.endswith("_deg"):
         cells = to_degrees(cells, is_hours=ours == "ra_deg")
     numbers = to_numbers(cells)[0]
-    least, most = RANGES[ours]
-    return numbers.where((numbers >= least) & (numbers <= most))
+    return numbers.where(numbers.between(*RANGES[ours]))
 
 
 def _instants(cells: Series, headers: Sequence[Mapping[str, Value]]) -> Series[pd.Timestamp]:
