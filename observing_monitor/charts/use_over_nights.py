@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 # part of a night -> its words and its tone, from below
 PARTS = {
-    "science": ("science", "ingested"),
-    "gaps": ("gaps", "gone"),
-    "rest": ("overhead and other exposures", "pending"),
+    "science": ("science", "part-science"),
+    "gaps": ("gaps", "part-gaps"),
+    "rest": ("overhead and other exposures", "part-overhead"),
 }
 
 
