@@ -3,10 +3,12 @@
 import csv
 import datetime
 import re
+import subprocess
+import sys
 
 import pytest
 from dead_links import dead_links
-from program_nights import Telescope
+from program_nights import NOW, Telescope
 from running import times
 
 from observing_monitor.pages import programs as of_programs
@@ -109,6 +111,22 @@ def test_only_what_changed(telescope):
     page = telescope.of_programs()["P2"]["page"]
     assert of_programs == {page, page.replace(".html", ".csv")}
     assert telescope.of_programs()["P2"]["open_shutter_s"] == 330
+
+
+LIGHT = """
+import datetime, sys
+from observing_monitor import cli
+code = cli.main(sys.argv[1:], datetime.datetime.fromisoformat("{now}"))
+print(code, sorted({{"numpy", "pandas"}} & set(sys.modules)))
+"""
+
+
+def test_nothing_new_is_light(telescope):
+    """With nothing new, programs need neither numpy nor pandas."""
+    days = ("--first_day", min(NIGHTS), "--last_day", max(NIGHTS), "--jobs", "1")
+    words = [sys.executable, "-c", LIGHT.format(now=NOW), "-c", telescope.folder / "site.toml"]
+    done = subprocess.run([*map(str, words), *days], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 []\n", done.stderr
 
 
 def test_a_page_that_is_lost(telescope):
