@@ -12,6 +12,8 @@ from program_nights import NOW, Telescope
 from running import times
 
 from observing_monitor.pages import programs as of_programs
+from observing_monitor.storage import marks
+from observing_monitor.storage.ledger import SIGN_BYTES
 
 HOSTILE = [
     "../../../etc/passwd",
@@ -158,6 +160,15 @@ def test_a_program_that_is_gone(telescope):
     assert not dead_links(telescope.folder / "site")
 
 
+def test_signs(telescope):
+    """Every file of programs shows that it is ours."""
+    paths = list(telescope.pages.glob("program*"))
+    assert len(paths) == 9
+    for path in paths:
+        data = path.read_bytes()
+        assert marks.is_marked(path.name, data[:SIGN_BYTES], data[-SIGN_BYTES:]), path.name
+
+
 def test_the_list_of_files_is_lost(telescope):
     """Files of programs still show that they are ours."""
     (telescope.folder / "site/.observing_monitor").unlink()
@@ -239,3 +250,17 @@ def test_hidden_text(tmp_path):
         for path in written
         if "assets" not in path.parts
     )
+
+
+def test_pruned_nights(telescope, monkeypatch):
+    """Nights whose tables were removed are added up; links arrive."""
+    monkeypatch.setattr(of_programs, "MAX_PAGES", 3)
+    before = telescope.of_programs()
+    now = NOW + datetime.timedelta(days=400)
+    assert telescope.run("--yes", now=now, command=("prune",), keep_tables_days=100) == 0
+    assert not list((telescope.folder / "site").rglob("exposures.parquet"))
+    telescope.nights = {"2026-04-01": [("P2", "science", 300, "r", ""), ("P4", "flat", 1, "", "")]}
+    assert telescope.run(now=now, keep_tables_days=100) == 0
+    after = telescope.of_programs()
+    assert len(after) == 4 and after["P1"] == before["P1"] and after["P2"]["open_shutter_s"] == 600
+    assert not dead_links(telescope.folder / "site")
