@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from observing_monitor.model.programs import Part, ProgramNight, from_text
 from observing_monitor.storage import layout
+from observing_monitor.storage.index import is_only_page_left
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from observing_monitor.storage.index import Index
     from observing_monitor.storage.output import Output
@@ -66,20 +68,25 @@ class Programs(msgspec.Struct, frozen=True):
         Those that were observed last come first.
     crowded : sequence of str
         Nights with more programs than are kept.
+    linked : set of str
+        Programs that pages link to which nothing can make again.
     """
 
     programs: Sequence[Program] = ()
     crowded: Sequence[str] = ()
+    linked: Set[str] = frozenset()
 
     @property
-    def with_page(self) -> Sequence[Program]:
+    def with_page(self) -> list[Program]:
         """Those that have a page of their own."""
-        return self.programs[:MAX_PAGES]
+        older = self.programs[MAX_PAGES:]
+        return [*self.programs[:MAX_PAGES], *(one for one in older if one.name in self.linked)]
 
     @property
     def without_page(self) -> list[str]:
         """Names of the others."""
-        return [program.name for program in self.programs[MAX_PAGES:]]
+        older = self.programs[MAX_PAGES:]
+        return [program.name for program in older if program.name not in self.linked]
 
 
 def programs_of(index: Index, nights: Iterable[str]) -> Programs:
@@ -92,18 +99,21 @@ def programs_of(index: Index, nights: Iterable[str]) -> Programs:
         In order, the oldest first.
     """
     found: dict[str, list[tuple[str, ProgramNight]]] = {}
-    crowded = []
+    crowded, linked = [], set[str]()
     for night in nights:
-        made = from_text(index["nights"][night].get("programs"))
+        row = index["nights"][night]
+        made = from_text(row.get("programs"))
         for program in made.programs:
             found.setdefault(program.name, []).append((night, program))
         if made.n_left_out:
             crowded.append(night)
+        if is_only_page_left(row):
+            linked.update(program.name for program in made.programs)
     programs = [program_of(name, of_program) for name, of_program in found.items()]
     programs.sort(key=lambda program: program.name)
     programs.sort(key=_time_of_last_night, reverse=True)
     programs.sort(key=lambda program: program.last_night, reverse=True)
-    return Programs(programs, crowded)
+    return Programs(programs, crowded, linked)
 
 
 def program_of(name: str, nights: Sequence[tuple[str, ProgramNight]]) -> Program:

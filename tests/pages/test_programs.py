@@ -3,13 +3,17 @@
 import csv
 import datetime
 import re
+import subprocess
+import sys
 
 import pytest
 from dead_links import dead_links
-from program_nights import Telescope
+from program_nights import NOW, Telescope
 from running import times
 
 from observing_monitor.pages import programs as of_programs
+from observing_monitor.storage import marks
+from observing_monitor.storage.ledger import SIGN_BYTES
 
 HOSTILE = [
     "../../../etc/passwd",
@@ -111,6 +115,22 @@ def test_only_what_changed(telescope):
     assert telescope.of_programs()["P2"]["open_shutter_s"] == 330
 
 
+LIGHT = """
+import datetime, sys
+from observing_monitor import cli
+code = cli.main(sys.argv[1:], datetime.datetime.fromisoformat("{now}"))
+print(code, sorted({{"numpy", "pandas"}} & set(sys.modules)))
+"""
+
+
+def test_nothing_new_is_light(telescope):
+    """With nothing new, programs need neither numpy nor pandas."""
+    days = ("--first_day", min(NIGHTS), "--last_day", max(NIGHTS), "--jobs", "1")
+    words = [sys.executable, "-c", LIGHT.format(now=NOW), "-c", telescope.folder / "site.toml"]
+    done = subprocess.run([*map(str, words), *days], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 []\n", done.stderr
+
+
 def test_a_page_that_is_lost(telescope):
     """A page that was removed or altered is made again."""
     page = telescope.pages / telescope.of_programs()["P1"]["page"]
@@ -138,6 +158,15 @@ def test_a_program_that_is_gone(telescope):
     assert telescope.run() == 0
     assert {path.name for path in telescope.pages.glob("program*")} == {"program-notes.html"}
     assert not dead_links(telescope.folder / "site")
+
+
+def test_signs(telescope):
+    """Every file of programs shows that it is ours."""
+    paths = list(telescope.pages.glob("program*"))
+    assert len(paths) == 9
+    for path in paths:
+        data = path.read_bytes()
+        assert marks.is_marked(path.name, data[:SIGN_BYTES], data[-SIGN_BYTES:]), path.name
 
 
 def test_the_list_of_files_is_lost(telescope):
@@ -221,3 +250,17 @@ def test_hidden_text(tmp_path):
         for path in written
         if "assets" not in path.parts
     )
+
+
+def test_pruned_nights(telescope, monkeypatch):
+    """Nights whose tables were removed are added up; links arrive."""
+    monkeypatch.setattr(of_programs, "MAX_PAGES", 3)
+    before = telescope.of_programs()
+    now = NOW + datetime.timedelta(days=400)
+    assert telescope.run("--yes", now=now, command=("prune",), keep_tables_days=100) == 0
+    assert not list((telescope.folder / "site").rglob("exposures.parquet"))
+    telescope.nights = {"2026-04-01": [("P2", "science", 300, "r", ""), ("P4", "flat", 1, "", "")]}
+    assert telescope.run(now=now, keep_tables_days=100) == 0
+    after = telescope.of_programs()
+    assert len(after) == 4 and after["P1"] == before["P1"] and after["P2"]["open_shutter_s"] == 600
+    assert not dead_links(telescope.folder / "site")

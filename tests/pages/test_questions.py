@@ -155,3 +155,19 @@ def test_the_data(at_night, stream_page):
                 "name => document.querySelector(`a[href='${name}']`).href", f"{name}.{ending}"
             )
             assert of.request.get(address).ok
+
+
+def test_how_far_along_is_a_program(browser, served, demo):
+    """21. A program's hours, exposures and nights are one click away."""
+    page = browser.new_page()
+    page.goto(f"{served}/lsstCam/index.html")
+    page.locator("section:has(#programs) a", has_text="survey").click()
+    page.wait_for_url("**/program-survey.html")
+    of_nights = [night for night in nights(demo / "site/lsstCam").values() if night["science_s"]]
+    n = sum(night["n_exposures_science"] for night in of_nights)
+    opened = sum(night["open_shutter_s"] for night in of_nights)
+    shown = words(page, ".use-tiles")
+    assert f"{wording.hours(opened)} Open shutter {n} Science exp." in shown
+    page.locator(f"a[href='{of_nights[0]['night']}.html']").first.click()
+    page.wait_for_url(f"**/{of_nights[0]['night']}.html")
+    page.close()

@@ -25,6 +25,7 @@ PAGES = {
     "night": (render_night, night_samples.night_page),
     "glossary": (render_glossary, page_samples.glossary_page),
     "year": (render_year, page_samples.year_page),
+    "stream with programs": (render_stream, program_samples.stream_page),
     "program": (render_program, program_samples.program_page),
     "programs": (render_programs, program_samples.programs_page),
     "exposures": (render_exposures, night_samples.exposures_page),

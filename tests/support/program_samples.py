@@ -1,5 +1,6 @@
 """Records of pages of programs, as templates get them."""
 
+import page_samples
 from page_samples import chart, frame
 
 from observing_monitor.model.programs import ProgramNight, packed
@@ -58,3 +59,9 @@ def programs_page(text="P1"):
         programs=table(text),
         data=[contexts.Link("JSON", "programs.json")],
     )
+
+
+def stream_page(text="P1"):
+    """A stream with programs."""
+    link = contexts.Link(f"all 2 programs {text}", "programs.html")
+    return page_samples.stream_page(text, programs=table(text), all_programs=link)
