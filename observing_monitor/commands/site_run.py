@@ -29,11 +29,10 @@ from observing_monitor.collecting.sources import (
 from observing_monitor.feeds import site_status, write
 from observing_monitor.judging.known_issues import KnownIssues
 from observing_monitor.model.nights import YEARS
-from observing_monitor.pages import publish, render
+from observing_monitor.pages import publish
 from observing_monitor.pages.frame import make_site
 from observing_monitor.pages.heartbeat import read_times, write_heartbeat
 from observing_monitor.pages.published import Collected
-from observing_monitor.processes.parallel import start_thread
 from observing_monitor.processes.timelimit import Deadline
 from observing_monitor.storage.store import Store
 
@@ -181,8 +180,6 @@ class SiteRun:
             self._indexes[stream.name] = Store(self.output, stream.name).read_index()
         collector = StreamCollector(stream, self.output, options, executor, sources)
         with self.progress(f"{stream.name}: collecting", len(asked)) as step:
-            if executor and is_then_published:
-                step = _and_compile(step)
             outcomes = collector.collect(asked, self._indexes.get(stream.name), step)
         options.queue.remove(stream.name)
         self._note(stream, outcomes, faults, unlooked(asked, outcomes))
@@ -350,21 +347,3 @@ def _known_nights(sources: Iterable[TimedSource]) -> tuple[list[datetime.date], 
         with catch_faults(source, "nights", faults):
             known |= {night for night in source.nights() if night.year in YEARS}
     return sorted(known), faults
-
-
-def _and_compile(step: Callable[[Any], None] | None) -> Callable[[Any], None]:
-    """Return a `step` that compiles templates after the first night.
-
-    All workers need them next, and a core may be idle by then.
-    """
-    is_started = False
-
-    def step_and_compile(outcome: Outcome) -> None:
-        nonlocal is_started
-        if not is_started:
-            is_started = True
-            start_thread(render.compile_all)
-        if step:
-            step(outcome)
-
-    return step_and_compile

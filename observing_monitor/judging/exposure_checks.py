@@ -65,7 +65,7 @@ def exposure_findings(
     joined : Joined
         The night's exposures.
     judged : DataFrame
-        The night's files, from `classify`.
+        The night's files, from `classify`, with the column `exposure_row`.
     elsewhere : iterable of DataFrame
         Further files that exposures of the night may have, such as those that lie on another.
     """
@@ -84,11 +84,11 @@ def exposure_findings(
     late: list[Series[pd.Timestamp]] = []
     # a source that does not answer may have them
     if not set(of_files.split(", ")) & set(silent):
-        late.append(_times_without_files(job, joined, [judged, *elsewhere]) + limit)
+        late.append(_times_without_files(job, joined, judged["exposure_row"], elsewhere) + limit)
         bare = joined.exposures.loc[late[-1].index[late[-1] <= job.now]]
         found += _without_files(bare, of_files)
     if not set(sources) & set(silent) and _has_registry(job, sources):
-        late.append(_times_without_exposure(job, judged, joined.exposures) + limit)
+        late.append(_times_without_exposure(job, judged) + limit)
         lone = judged.loc[late[-1].index[late[-1] <= job.now]]
         found += _without_exposure(lone, said)
     instants = [as_datetime(times[times > job.now].min()) for times in late]
@@ -141,7 +141,7 @@ def of_exposures(finding: Finding, label: str, rows: Sequence[Row], n_rows: int)
 
 
 def _times_without_files(
-    job: NightWork, joined: Joined, files: Iterable[DataFrame]
+    job: NightWork, joined: Joined, of_files: Series[int], elsewhere: Iterable[DataFrame]
 ) -> Series[pd.Timestamp]:
     """Return when each exposure without a file ended, by its position.
 
@@ -150,7 +150,10 @@ def _times_without_files(
     exposures = joined.exposures
     # one that fits several has a finding of its own
     has_file = exposures["exposure"].isin(joined.ambiguous["exposure"]).to_numpy(copy=True)
-    for some in files:
+    has_file[of_files[of_files >= 0]] = True
+    for some in elsewhere:
+        if has_file.all():
+            break
         rows = rows_of_files(some, exposures)
         has_file[rows[rows >= 0]] = True
     bare = exposures[~has_file]
@@ -180,17 +183,14 @@ def told_of(kind: object, target: object, started_at: pd.Timestamp) -> str:
     return ", ".join([" ".join(named)] * bool(named) + started) or "no file"
 
 
-def _times_without_exposure(
-    job: NightWork, judged: DataFrame, exposures: DataFrame
-) -> Series[pd.Timestamp]:
+def _times_without_exposure(job: NightWork, judged: DataFrame) -> Series[pd.Timestamp]:
     """Return when each file came whose exposure no source reports.
 
     Only files that passed the last stage count: a registry learns of an exposure by its ingest, and
     the others have findings of their own.
     """
-    named = exposure_names(judged)
-    is_asked = (named.notna() & (judged["file_class"] == "ingested")).to_numpy()
-    lone = judged[is_asked & (rows_of_files(judged, exposures) < 0)]
+    lone = judged[(judged["exposure_row"] < 0) & (judged["file_class"] == "ingested")]
+    lone = lone[exposure_names(lone).notna()]
     came = lone["transferred_at"].fillna(lone["created_at"])
     return came.fillna(pd.Timestamp(job.stream.rule.bounds(job.night)[1]))
 

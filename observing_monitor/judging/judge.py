@@ -100,7 +100,7 @@ def judge_night(
     row = job.row.copy()
     own, shared = cross_night.assign_to_nights(job.night, tables, unmatched)
     judged = _classified(job, own)
-    own, exposures = _exposures(job, own, tables, judged, unmatched)
+    own, judged, exposures = _exposures(job, own, tables, judged, unmatched)
     exposures = exposures.and_those(_of_measures(job, own, dome))
     _note_rhythm(job, row, judged, own)
     stopped, use = _note_quiet(job, row), _note_use(job, row, own)
@@ -150,22 +150,30 @@ def _exposures(
     told: Tables,
     judged: DataFrame,
     unmatched: Mapping[datetime.date, Tables],
-) -> tuple[Tables, ExposureFindings]:
-    """Return tables with exposures by the settings of now, and findings."""
+) -> tuple[Tables, DataFrame, ExposureFindings]:
+    """Return tables with exposures by the settings of now, and findings.
+
+    The files get the column `exposure_row`: the row of their exposure, or -1.
+    """
     from observing_monitor.judging.exposure_checks import ExposureFindings, exposure_findings
     from observing_monitor.model.arrays import index_in
-    from observing_monitor.tables.observed import join_exposures
+    from observing_monitor.tables.observed import join_exposures, rows_of_files
 
     if own.reports.empty:
-        return own, ExposureFindings()
+        return own, judged, ExposureFindings()
     joined = join_exposures(own.reports, trusted_order(job.stream), own.files)
+    judged = judged.assign(exposure_row=rows_of_files(judged, joined.exposures))
     # files of the night's exposures may lie on another night, and be counted there
-    elsewhere = [told.files, *(other.files for other in unmatched.values())]
+    elsewhere = [told.files] if own.files is not told.files else []
+    elsewhere += [other.files for other in unmatched.values()]
     # and exposures of its files may be of another night, from which these have attempts
-    tried = own.ingests["file_id"][index_in(own.ingests["file_id"], told.ingests["file_id"]) < 0]
-    of_others = index_in(judged["file_id"], tried) >= 0
-    found = exposure_findings(job, joined, judged[~of_others], elsewhere)
-    return replace(own, exposures=joined.exposures), found
+    asked = judged
+    if own.ingests is not told.ingests:
+        names = own.ingests["file_id"]
+        tried = names[index_in(names, told.ingests["file_id"]) < 0]
+        asked = judged[index_in(judged["file_id"], tried) < 0]
+    found = exposure_findings(job, joined, asked, elsewhere)
+    return replace(own, exposures=joined.exposures), judged, found
 
 
 def _of_measures(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from observing_monitor.model.digest import instants_as_text
 from observing_monitor.settings.traits import source_classes
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from observing_monitor.tables.observing_log import ObservingLog
     from observing_monitor.tables.stages import SourceQueue, Stage
 
+
+Rows = TypeVar("Rows", bound="Sequence[Any] | DataFrame")
 
 # of a night's JSON file: the stored tables, and the CSV of all files, have everything
 MAX_ROWS = 20_000  # rows of one list
@@ -113,6 +114,8 @@ def night_json(night: JudgedNight, content: NightContent, images: Iterable[Image
 
     Long lists and messages are cut; `left_out` then counts what is missing.
     """
+    import msgspec
+
     row, bounds = night.row, Bounds()
     data = {
         "stream": night.job.stream.name,
@@ -128,27 +131,29 @@ def night_json(night: JudgedNight, content: NightContent, images: Iterable[Image
         ],
         "attention": bounds.rows("attention", content.attention),
         "metrics": bounds.rows("metrics", content.latest),
-        "exposures": bounds.rows("exposures", _logged(content.log)),
+        "exposures": _logged(content.log, bounds),
         "images": [
             {"name": image.name, "node": image.node, "href": image.href} for image in images
         ],
     }
     if bounds.left_out:
         data["left_out"] = bounds.left_out
-    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+    # with an indent, this is 20 times as fast as `json.dumps`
+    return msgspec.json.format(msgspec.json.encode(data), indent=1).decode() + "\n"
 
 
-def _logged(log: ObservingLog | None) -> list[dict[str, Any]]:
-    """Return the exposures of a night."""
+def _logged(log: ObservingLog | None, bounds: Bounds) -> list[dict[str, Any]]:
+    """Return the exposures of a night, without what is unknown."""
     if log is None:
         return []
-    from observing_monitor.tables.listing import records
+    from observing_monitor.tables.listing import known_values
 
-    rows = records(log.rows)
-    for measure in log.measures:
-        for row, value in zip(rows, measure.values.tolist(), strict=True):
-            if value == value:
-                row.setdefault("measures", {})[measure.name] = value
+    # nearly all exposures have the same few columns of all: nulls would be most of the file
+    rows = known_values(bounds.frame("exposures", log.rows))
+    measures = known_values({measure.name: measure.values for measure in log.measures})
+    for row, numbers in zip(rows, measures, strict=False):
+        if numbers:
+            row["measures"] = numbers
     return rows
 
 
@@ -166,10 +171,10 @@ class Bounds:
         self.left_out: dict[str, int] = {}
         self._room = MAX_TEXTS
 
-    def first(self, name: str, rows: Sequence[Any]) -> Sequence[Any]:
-        """Return the first rows of a list."""
+    def first(self, name: str, rows: Rows) -> Rows:
+        """Return the first rows of a list or table."""
         self._count(name, len(rows) - MAX_ROWS)
-        return rows[:MAX_ROWS]
+        return rows[:MAX_ROWS]  # type: ignore[return-value]  # a slice is of the same type
 
     def rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return the first rows of a list, with instants as text."""
@@ -177,6 +182,16 @@ class Bounds:
             {key: self._text(value) for key, value in instants_as_text(row).items()}
             for row in self.first(name, rows)
         ]
+
+    def frame(self, name: str, rows: DataFrame) -> DataFrame:
+        """Return the first rows of a table."""
+        rows = self.first(name, rows)
+        long = [
+            str(name)
+            for name, values in rows.items()
+            if values.dtype == "str" and values.str.len().max() > SHORT_TEXT
+        ]
+        return rows.assign(**{name: rows[name].map(self._text) for name in long})
 
     def _text(self, value: Any) -> Any:
         """Return a value; a long text is cut, by less while there is room."""

@@ -112,13 +112,13 @@ class NightPages:
         if self.content.log is None:
             return {}
         night, anchors = self.night.job.night, self.exposures.anchors
-        here = len(anchors) - MAX_GROUPS
-        return {
-            anchor: f"#{anchor}"
-            if number >= here
-            else f"{layout.exposures_page(night, number // MAX_OF_LOG + 1)}#{anchor}"
-            for number, anchor in enumerate(anchors)
-        }
+        made: dict[str, str] = {}
+        for number, start in enumerate(range(0, len(anchors), MAX_OF_LOG), 1):
+            page = layout.exposures_page(night, number)
+            some = anchors[start : start + MAX_OF_LOG]
+            made.update(zip(some, map(f"{page}#{{}}".format, some), strict=True))
+        here = anchors[-MAX_GROUPS:]
+        return made | dict(zip(here, map("#{}".format, here), strict=True))
 
     def page(self) -> NightPage:
         """Return the page of the night."""

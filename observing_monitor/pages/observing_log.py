@@ -45,9 +45,10 @@ class Shown(NamedTuple):
 def log_table(log: ObservingLog, shown: Shown) -> Table:
     """Return the observing log, in the order of its rows."""
     words, rows = WORDS["observed"], _shown(log.rows)
+    anchors = anchors_of(rows)
     made = [
         TableColumn(words["started_at"], wording.all_near(rows["started_at"], shown.night), "num"),
-        TableColumn(words["exposure"], _names(rows), is_foreign=True),
+        TableColumn(words["exposure"], _texts(rows["exposure"]), is_foreign=True, anchors=anchors),
     ]
     made += [_fact(words[name], rows[name]) for name in _FACTS if _is_told(rows, name)]
     made.append(
@@ -64,17 +65,19 @@ def log_table(log: ObservingLog, shown: Shown) -> Table:
         made,
         "One row per exposure, times in UTC",
         css="log",
-        anchors=anchors_of(rows),
+        anchors=anchors,
         is_labelled=True,
     )
 
 
 def anchors_of(rows: DataFrame) -> list[str]:
     """Return the address of each exposure's row, each once."""
+    anchors = wording.exposure_anchors(_texts(rows["exposure"]))
+    if len(set(anchors)) == len(anchors):
+        return anchors
     taken: dict[str, int] = {}
     made = []
-    for name in _texts(rows["exposure"]):
-        anchor = wording.exposure_anchor(name)
+    for anchor in anchors:
         taken[anchor] = number = taken.get(anchor, 0) + 1
         made.append(anchor if number == 1 else f"{anchor}-{number}")
     return made
@@ -99,12 +102,6 @@ def _texts(values: Series[Any]) -> list[str]:
     return list(values.fillna("").tolist())
 
 
-def _names(rows: DataFrame) -> list[Cell]:
-    """Return each exposure with the address of its own row."""
-    names = zip(_texts(rows["exposure"]), anchors_of(rows), strict=True)
-    return [Cell(name, href=f"#{anchor}") for name, anchor in names]
-
-
 def _fact(word: Word, values: Series[Any]) -> TableColumn:
     if word.kind == "text":
         texts = [text or wording.NOTHING for text in _texts(values)]
@@ -121,11 +118,11 @@ def _rounded(value: float) -> str:
 
 def _gaps(values: Series[float], gap_min_s: float) -> list[str | Cell]:
     """Return gaps; long ones are marked."""
-    texts = [wording.seconds(value) for value in values]
-    return [
-        Cell(text, "gap") if value >= gap_min_s else text
-        for text, value in zip(texts, values, strict=True)
-    ]
+    made: dict[float, str | Cell] = {}
+    for value in values.dropna().unique():
+        text = wording.seconds(value)
+        made[value] = Cell(text, "gap") if value >= gap_min_s else text
+    return [made.get(value, wording.NOTHING) for value in values]
 
 
 def _measure(measure: Measure) -> TableColumn:
@@ -168,6 +165,8 @@ def newest_first(table: Table) -> Table:
     replace = msgspec.structs.replace
     return replace(
         table,
-        columns=[replace(c, cells=turned(c.cells)) for c in table.columns],
+        columns=[
+            replace(c, cells=turned(c.cells), anchors=turned(c.anchors)) for c in table.columns
+        ],
         anchors=turned(table.anchors),
     )

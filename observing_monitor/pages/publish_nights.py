@@ -12,11 +12,9 @@ from msgspec import structs
 from observing_monitor.errors import OutputError
 from observing_monitor.judging import usual
 from observing_monitor.judging.usual_flows import forget_old, usual_flows
-from observing_monitor.pages import render
 from observing_monitor.pages.night_files import base_path, files_of
 from observing_monitor.pages.published import NightDone, NightsPublished
 from observing_monitor.pages.stale import is_untouched, made_for, night_jobs, stale_nights
-from observing_monitor.processes import workers
 from observing_monitor.processes.timelimit import NEVER
 from observing_monitor.storage import layout
 from observing_monitor.storage.store import Store
@@ -182,20 +180,17 @@ class NightsPublisher:
         # the newest night is published however short the time is
         deadlines = [self.deadline if number else NEVER for number in range(len(jobs))]
         if self.executor is None:
-            if jobs and (jobs[0].row.get("summary") or {}).get("n_files", 0) >= workers.VERY_MANY:
-                render.begin_compiling()  # ready by the time so many files are judged and listed
             made = (_guarded(job, end) for job, end in zip(jobs, deadlines, strict=True))
             yield from (done for done in made if done)
             return
-        templates = render.compiled() if jobs else {}
-        tasks = [(_part_of(job), end, templates) for job, end in zip(jobs, deadlines, strict=True)]
+        tasks = [(_part_of(job), end) for job, end in zip(jobs, deadlines, strict=True)]
         for result, changes in self.executor.results(_publish_elsewhere, tasks, _lost, _task_key):
             self.site.output.learn(changes)
             if result:
                 yield result
 
 
-def _task_key(task: tuple[NightJob, Deadline, Mapping[str, bytes]]) -> tuple[str, datetime.date]:
+def _task_key(task: tuple[NightJob, Deadline]) -> tuple[str, datetime.date]:
     """Return the key by which a worker finds the tables that it holds already."""
     return task[0].stream.name, task[0].night
 
@@ -210,17 +205,12 @@ def _part_of(job: NightJob) -> NightJob:
     return structs.replace(job, site=structs.replace(job.site, output=output))
 
 
-def _publish_elsewhere(
-    job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]
-) -> tuple[NightDone | None, Any]:
+def _publish_elsewhere(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
     """Publish a night in a worker; return the result and the changes."""
-    render.take_compiled(templates)
     return _guarded(job, deadline), job.site.output.changes()
 
 
-def _lost(
-    job: NightJob, deadline: Deadline, templates: Mapping[str, bytes]
-) -> tuple[NightDone | None, Any]:
+def _lost(job: NightJob, deadline: Deadline) -> tuple[NightDone | None, Any]:
     """Return the result of a night whose worker died each time."""
     problem = f"{job.stream.name} {job.night}: its worker died each time that its page was made"
     return NightDone(job.night, job.row, False, problem), None

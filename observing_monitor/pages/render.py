@@ -6,10 +6,12 @@ wrote is escaped by the environment.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib.util
 import math
-import threading
-from collections.abc import Callable
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -30,7 +32,7 @@ from observing_monitor.pages.glossary import WORDS, class_words, column_words
 from observing_monitor.pages.labels import headline_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
     from typing import Any
 
@@ -148,61 +150,6 @@ def template_files() -> list[Path]:
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
-# --- compiled templates --------------------------------------------------------------------------
-
-# Jinja's cache key -> compiled template
-_compiled: dict[str, bytes] = {}
-# functions that wait for another process and return what it compiled
-_started: list[Callable[[], dict[str, bytes] | None]] = []
-_compiling = threading.Lock()
-
-_PARTS = (
-    "findings timeline use numbers queues stages sky_map attention metrics images exposures "
-    "previews files sources"
-)
-_MACROS = "cells charts entries listed numbers sources status table values words"
-# templates of a night's pages
-OF_NIGHT = [
-    *(f"{name}.html" for name in ("base", "neighbours", "night", "exposures")),
-    *(f"night/_{name}.html" for name in _PARTS.split()),
-    *(f"macros/{name}.html" for name in _MACROS.split()),
-]
-
-
-def compiled(names: Iterable[str] = OF_NIGHT) -> dict[str, bytes]:
-    """Compile templates, for `take_compiled` of another process.
-
-    Return all compiled ones.
-
-    Compiling those of a night takes 0.1 s, which is much for one page.
-    """
-    for name in names:
-        with _compiling:
-            environment().get_template(name)
-    return dict(_compiled)  # a copy: another thread may add some
-
-
-def compile_all() -> None:
-    """Compile all templates, those of a night first."""
-    compiled([*OF_NIGHT, *environment().list_templates(extensions=["html"])])
-
-
-def begin_compiling() -> None:
-    """Start a process that compiles a night's templates."""
-    from observing_monitor.processes.parallel import start_process
-
-    if not _compiled and not _started:
-        _started.append(start_process(compiled))
-
-
-def take_compiled(templates: Mapping[str, bytes]) -> None:
-    """Use the templates that another process compiled.
-
-    Those that differ here, or are for another Python, are not used.
-    """
-    _compiled.update(templates)
-
-
 # --- the environment -----------------------------------------------------------------------------
 
 
@@ -214,24 +161,28 @@ def environment() -> Environment:
     """
     import jinja2
 
-    class Cache(jinja2.BytecodeCache):
-        """Compiled templates in memory.
-
-        They are on no disk, where anybody who may write could make us run their code.
-        """
+    class Cache(jinja2.FileSystemBytecodeCache):
+        """Compiled templates next to the templates, as Python keeps compiled modules."""
 
         def load_bytecode(self, bucket: Bucket) -> None:
-            if _started:
-                take_compiled(_started.pop()() or {})
-            if bucket.key in _compiled:
-                bucket.bytecode_from_string(_compiled[bucket.key])
+            with contextlib.suppress(OSError):
+                super().load_bytecode(bucket)
 
         def dump_bytecode(self, bucket: Bucket) -> None:
-            _compiled[bucket.key] = bucket.bytecode_to_string()
+            if sys.dont_write_bytecode:
+                return
+            # without the right to write, each run compiles what it needs: 0.1 s for a night
+            with contextlib.suppress(OSError):
+                os.makedirs(self.directory, exist_ok=True)
+                super().dump_bytecode(bucket)
 
+    folder = templates_dir()
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_dir()),
-        bytecode_cache=Cache(),
+        loader=jinja2.FileSystemLoader(folder),
+        bytecode_cache=Cache(
+            os.path.dirname(importlib.util.cache_from_source(str(folder / "base.py"))),
+            f"%s.{sys.implementation.cache_tag}",
+        ),
         auto_reload=False,
         optimized=False,  # saves a tenth of the time of compiling; there are few constants
         autoescape=True,
@@ -260,7 +211,8 @@ def filled(pattern: Markup, table: Table, cells: ModuleType) -> Markup:
     Parameters
     ----------
     pattern : Markup
-        A row with a `%s` for its address and its class, if rows have any, and for each cell.
+        A row with a `%s` for its address and its class, if rows have any, and for each cell;
+        before it another, if cells of its column have addresses.
     table : Table
     cells : module
         The macros of `macros/cells.html`.
@@ -268,7 +220,9 @@ def filled(pattern: Markup, table: Table, cells: ModuleType) -> Markup:
     from markupsafe import Markup
 
     texts = [texts for texts in (table.anchors, table.row_css) if texts]
-    texts += [_drawn(column.cells, getattr(cells, column.draw)) for column in table.columns]
+    for column in table.columns:
+        texts += [column.anchors] if column.anchors else []
+        texts.append(_drawn(column.cells, getattr(cells, column.draw)))
     rows = zip(*map(_escaped, texts), strict=True)
     return Markup("".join(map(str(pattern).__mod__, rows)))
 

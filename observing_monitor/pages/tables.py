@@ -77,6 +77,8 @@ class TableColumn(msgspec.Struct, frozen=True):
         Macro of `macros/cells.html`.
     is_foreign : bool
         True if others wrote its text, which may run from right to left.
+    anchors : sequence of str
+        The address on the page that each cell leads to; empty if cells lead nowhere.
     """
 
     word: Word | Headline | None
@@ -84,6 +86,13 @@ class TableColumn(msgspec.Struct, frozen=True):
     css: str = ""
     draw: str = "cell"
     is_foreign: bool = False
+    anchors: Sequence[str] = ()
+
+    def part(self, start: int, end: int | None = None) -> TableColumn:
+        """Return the column with some of its cells."""
+        return msgspec.structs.replace(
+            self, cells=self.cells[start:end], anchors=self.anchors[start:end]
+        )
 
     @property
     def heading_css(self) -> str:
@@ -134,7 +143,7 @@ class Table(msgspec.Struct, frozen=True):
         """Return the table with some of its rows."""
         return msgspec.structs.replace(
             self,
-            columns=[msgspec.structs.replace(c, cells=c.cells[start:end]) for c in self.columns],
+            columns=[column.part(start, end) for column in self.columns],
             anchors=self.anchors[start:end],
             row_css=self.row_css[start:end],
         )

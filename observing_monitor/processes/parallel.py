@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -29,11 +28,6 @@ def import_ahead(modules: Iterable[str]) -> None:
     """Import modules that are needed soon, while another process works."""
     for name in modules:
         importlib.import_module(name)
-
-
-def start_thread(function: Callable[[], object]) -> None:
-    """Call a function in a daemon thread."""
-    threading.Thread(target=function, daemon=True).start()
 
 
 def helper_threads(number: int) -> ThreadPoolExecutor:

@@ -65,7 +65,8 @@ def to_exposures(names: Sequence[str], rows: list[tuple[Any, ...]], zone: str) -
     rows = [row for row in rows if row[0] is not None]
     if not rows:
         return frames.empty(columns.EXPOSURES)
-    cells = dict(zip(names, zip(*rows, strict=True), strict=True))
+    # further values of a row only chose it
+    cells = dict(zip(names, zip(*rows, strict=True), strict=False))
     exposure = [f"{v:.0f}" if isinstance(v, float) else str(v) for v in cells["exposure"]]
     made: dict[str, Any] = {"exposure": frames.texts(exposure)}
     for name, theirs in TEXTS.items():

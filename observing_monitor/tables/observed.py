@@ -67,19 +67,18 @@ def join_exposures(reports: DataFrame, order: Sequence[str], files: DataFrame) -
         Columns `columns.FILES`: names that complete those of the reports.
     """
     if reports.empty:
-        nothing = _texts(exposure=[], column=[], words=[])
-        return Joined(frames.empty(columns.EXPOSURES), nothing, _texts(exposure=[], source=[]))
+        return Joined(frames.empty(columns.EXPOSURES), NOTHING, _texts(exposure=[], source=[]))
     rows = _by_priority(reports, order)
     groups, is_ambiguous = group_reports(rows, files)
     by_group = np.argsort(groups, kind="stable")
     rows, groups = rows.take(by_group).reset_index(drop=True), groups[by_group]
-    firsts = {c.name: _first_rows(rows[c.name], groups) for c in columns.EXPOSURES}
-    made = {c.name: _taken(rows[c.name], firsts[c.name]) for c in columns.EXPOSURES}
-    made["source"] = _contributors(rows, groups, order)
-    made["exposure"] = _names(made)
-    joined = pd.DataFrame(made)
+    # mostly there is one report of each exposure, which needs none of this
+    is_shared = len(rows) > int(groups[-1]) + 1
+    joined = _first_values(rows, groups, order) if is_shared else rows
+    joined = joined.assign(exposure=_names(joined))
     joined["ended_at"] = _ends(joined)
-    disagreed = [_disagreed(rows, groups, joined, firsts[fact], fact) for fact in COMPARED]
+    facts = COMPARED if is_shared else ()
+    disagreed = [NOTHING, *(_disagreed(rows, groups, joined, fact) for fact in facts)]
     ambiguous = joined.loc[is_ambiguous, ["exposure", "source"]].reset_index(drop=True)
     by = ["started_at", "exposure", "instrument"]
     return Joined(
@@ -102,6 +101,13 @@ def _ranks(sources: Series[str], order: Sequence[str]) -> NDArray[int64]:
 
 
 # --- values ---------------------------------------------------------------------------------------
+
+
+def _first_values(rows: DataFrame, groups: NDArray[int64], order: Sequence[str]) -> DataFrame:
+    """Return one row per group, of each column its first value."""
+    firsts = {c.name: _first_rows(rows[c.name], groups) for c in columns.EXPOSURES}
+    made = {name: _taken(rows[name], first) for name, first in firsts.items()}
+    return pd.DataFrame(made | {"source": _contributors(rows, groups, order)})
 
 
 def _first_rows(values: Series[Any], groups: NDArray[int64]) -> NDArray[int64]:
@@ -136,7 +142,7 @@ def _contributors(rows: DataFrame, groups: NDArray[int64], order: Sequence[str])
     return pd.Series(texts, dtype="str").take(of.ravel()).reset_index(drop=True)
 
 
-def _names(made: dict[str, Series[Any]]) -> Series[str]:
+def _names(made: DataFrame) -> Series[str]:
     """Return a name for each exposure, unique per instrument."""
     names = made["exposure"].fillna(made["obsid"])
     if names.isna().any():
@@ -168,14 +174,17 @@ def _texts(**found: list[str]) -> DataFrame:
     return pd.DataFrame({name: pd.Series(texts, dtype="str") for name, texts in found.items()})
 
 
+NOTHING = _texts(exposure=[], column=[], words=[])
+
+
 def _disagreed(
     rows: DataFrame,
     groups: NDArray[int64],
     joined: DataFrame,
-    first: NDArray[int64],
     fact: str,
 ) -> DataFrame:
     """Return the exposures with two values of a fact, and both values."""
+    first = _first_rows(rows[fact], groups)
     others = np.flatnonzero(_differs(rows[fact], first[groups]))
     others = others[np.unique(groups[others], return_index=True)[1]]
     of = groups[others]

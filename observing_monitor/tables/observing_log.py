@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from observing_monitor.model import columns
-from observing_monitor.model.arrays import index_in, sort_rows
+from observing_monitor.model.arrays import index_in
 from observing_monitor.tables.exposures import group_exposures
-from observing_monitor.tables.observed import rows_of_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from typing import Any
 
     from pandas import DataFrame, Series
 
@@ -52,25 +51,23 @@ def observing_log(exposures: DataFrame, judged: DataFrame, metrics: DataFrame) -
     Parameters
     ----------
     exposures : DataFrame
-        Columns `columns.EXPOSURES`, one row per exposure.
+        From `join_exposures`.
     judged : DataFrame
-        From `classify`.
+        From `classify`, with the column `exposure_row`, from `rows_of_files`.
     metrics : DataFrame
         Columns `columns.METRICS`. Of a number that an exposure has several times, the last
         counts.
     """
-    exposures = sort_rows(exposures, ["started_at", "exposure"])
-    of_files = rows_of_files(judged, exposures)
-    made: dict[str, Any] = {
-        "gap_before_s": _gaps(exposures),
-        "n_files": np.bincount(of_files[of_files >= 0], minlength=len(exposures)),
-    }
-    classes = judged["file_class"].to_numpy()
-    for name in (c.name for c in columns.CLASSES):
-        is_of_class = classes == name
-        if is_of_class.any():
-            rows = of_files[is_of_class & (of_files >= 0)]
-            made[name] = np.bincount(rows, minlength=len(exposures))
+    of_files = judged["exposure_row"].to_numpy()
+    has_exposure = of_files >= 0
+    codes, names = pd.factorize(judged["file_class"])
+    cells = of_files[has_exposure] * len(names) + codes[has_exposure]
+    counts = np.bincount(cells, minlength=len(exposures) * len(names))
+    by_class = counts.reshape(len(exposures), len(names))
+    made = {"gap_before_s": _gaps(exposures), "n_files": by_class.sum(axis=1)}
+    for column in columns.CLASSES:
+        if column.name in names:
+            made[column.name] = by_class[:, names.get_loc(column.name)]
     return ObservingLog(
         exposures.assign(**made),
         measures_of(exposures, metrics),

@@ -275,32 +275,34 @@ def test_prune_takes_the_lock(site):
 AGES = ("--keep_pages_days", 4, "--keep_tables_days", 6)
 
 
+def n_prunable(folder):
+    """Count the files that prune may remove."""
+    site = folder / "site"
+    return len([*(site / "latiss").glob("*.csv"), *(site / "data").rglob("*.parquet")])
+
+
 def test_killed_in_the_middle(site, tmp_path_factory):
     """After a kill at any moment, no link is dead and no row lost."""
     whole = tmp_path_factory.mktemp("whole")
     shutil.copytree(site, whole / "it", symlinks=True)
-    rows = nights(site / "site" / "latiss")
-    begun = time.monotonic()
+    rows, n_before = nights(site / "site" / "latiss"), n_prunable(site)
     process = start("prune", "-c", whole / "it" / "site.toml", *AGES, "--yes", now=NOW)
     process.communicate()
-    seconds = time.monotonic() - begun
     assert process.returncode == 0
-    expected = kept(whole / "it")
-    assert expected == ["p"] * 4 + ["pT"] * 2 + ["PT"] * 4
+    expected, n_removed = kept(whole / "it"), n_before - n_prunable(whole / "it")
+    assert expected == ["p"] * 4 + ["pT"] * 2 + ["PT"] * 4 and n_removed > 20
     between = set()
     for n in range(15):
         folder = whole / f"killed{n}"
         shutil.copytree(site, folder, symlinks=True)
         process = start("prune", "-c", folder / "site.toml", *AGES, "--yes", now=NOW)
-        # spread over the time, which differs from run to run
-        time.sleep(seconds * (0.35 + 0.6 * (n * 0.618 % 1)))
+        # by what is gone, since the time that it takes differs from run to run
+        n_gone = int(n_removed * (n * 0.618 % 1))
+        while process.poll() is None and n_before - n_prunable(folder) < n_gone:
+            time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        left = [
-            len(list((folder / "site" / "latiss").glob("*.csv"))),
-            len(list((folder / "site" / "data").rglob("*.parquet"))),
-        ]
-        between.add(tuple(left))
+        between.add(n_prunable(folder))
         assert run("-c", folder / "site.toml", now=NOW) == 0
         assert dead_links(folder / "site") == [] and nights(folder / "site" / "latiss") == rows
         assert os.listdir(folder / "site" / ".unfinished") == []

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import re
 import subprocess
 import sys
@@ -17,13 +16,9 @@ from page_reader import PAGES, Reader, read, render
 from observing_monitor.pages import render as rendering
 from observing_monitor.pages.glossary import WORDS
 from observing_monitor.pages.render import (
-    OF_NIGHT,
     SIGNS,
-    compile_all,
-    compiled,
     environment,
     figure_json,
-    templates_dir,
 )
 from observing_monitor.pages.tables import Cell, Table, TableColumn
 
@@ -172,70 +167,62 @@ def test_assets_by_their_names():
     assert 'href="assets/style-1.css"' in render("site")
 
 
-# --- templates that another process compiled -----------------------------------------------------
+# --- compiled templates --------------------------------------------------------------------------
 
-# Notes in `compiled` which templates this process compiles itself.
+# Prints which templates this process compiles itself.
 COUNTING = """
 import jinja2, night_samples, page_samples
 from observing_monitor.pages import render as pages
-compiled, compile = [], jinja2.Environment.compile
+names, compile = [], jinja2.Environment.compile
 def counting(self, source, name, *args):
-    compiled.append(name)
+    names.append(name)
     return compile(self, source, name, *args)
 jinja2.Environment.compile = counting
+read = jinja2.FileSystemLoader.get_source
+def another(self, environment, name):
+    source, *rest = read(self, environment, name)
+    return source + "{{ 1 }}" * (name == CHANGED), *rest
+jinja2.FileSystemLoader.get_source = another
+pages.render_latest(page_samples.stream_page(), page_samples.ASSETS)
+print(*sorted(names))
 """
 
 
-def run_python(code, data=b""):
-    """Return what a program prints."""
+def compiled_by_a_process(folder, changed="", **variables):
+    """Return the templates that a process compiles, which keeps them in a folder."""
     paths = [Path(samples.__file__).parent, Path(rendering.__file__).parents[2]]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    done = subprocess.run(
-        [sys.executable, "-c", COUNTING + code],
-        input=data,
-        capture_output=True,
-        env=env,
-        check=False,
-    )
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    env |= {"PYTHONPYCACHEPREFIX": str(folder), **variables}
+    code = f"CHANGED = {changed!r}{COUNTING}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
     assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
+    return done.stdout.decode().split()
 
 
-def test_templates_from_another_process():
-    """A process compiles no template that it was given."""
-    code = """if True:
-        import pickle, sys
-        pages.take_compiled(pickle.load(sys.stdin.buffer))
-        read = jinja2.FileSystemLoader.get_source
-        def another(self, environment, name):
-            source, *rest = read(self, environment, name)
-            return source + "!" * (name == "latest.html"), *rest
-        jinja2.FileSystemLoader.get_source = another
-        pages.render_night(night_samples.night_page(), page_samples.ASSETS)
-        pages.render_exposures(night_samples.exposures_page(), page_samples.ASSETS)
-        print(len(compiled))
-        pages.render_latest(page_samples.stream_page(), page_samples.ASSETS)
-        print(*compiled)
-    """
-    compile_all()
-    assert len(compiled()) == len(list(templates_dir().glob("**/*.html")))
-    rendering._compiled.clear(), environment.cache_clear()
-    made = compiled()
-    assert len(made) == len(OF_NIGHT)
-    assert run_python(code, pickle.dumps(made)) == "0\nlatest.html\n"
+def kept(folder):
+    """Return the compiled templates in a folder."""
+    return [path for path in folder.rglob("*") if path.suffix == f".{sys.implementation.cache_tag}"]
 
 
-def test_templates_from_a_parallel_process():
-    """A process compiles nothing if a parallel one did."""
-    code = """if True:
-        import os
-        from observing_monitor.processes import parallel
-        pages.begin_compiling()
-        pages.render_night(night_samples.night_page(), page_samples.ASSETS)
-        print(len(compiled))
-        pages._compiled.clear(), pages.environment.cache_clear()
-        pages._started.append(parallel.start_process(os._exit, 1))
-        pages.render_night(night_samples.night_page(), page_samples.ASSETS)
-        print("night.html" in compiled)
-    """
-    assert run_python(code) == "0\nTrue\n"
+def test_compiled_templates_are_kept(tmp_path):
+    """The next process compiles only what changed, or is damaged."""
+    names = compiled_by_a_process(tmp_path)
+    assert "latest.html" in names and len(kept(tmp_path)) == len(names)
+    assert compiled_by_a_process(tmp_path) == []
+    assert compiled_by_a_process(tmp_path, "latest.html") == ["latest.html"]
+    assert compiled_by_a_process(tmp_path) == ["latest.html"]
+    for path in kept(tmp_path):
+        path.write_bytes(path.read_bytes()[:-50])
+    assert compiled_by_a_process(tmp_path) == names
+    assert compiled_by_a_process(tmp_path) == []
+
+
+def test_compiled_templates_that_cannot_be_kept(tmp_path):
+    """Without a place, or if Python keeps none, each process compiles its own."""
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("no folder")
+    for variables in ({"PYTHONPYCACHEPREFIX": str(in_the_way)}, {"PYTHONDONTWRITEBYTECODE": "1"}):
+        for _ in range(2):
+            assert "latest.html" in compiled_by_a_process(tmp_path, **variables)
+        assert kept(tmp_path) == []

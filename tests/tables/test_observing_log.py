@@ -31,6 +31,12 @@ def numbers(*rows):
     return frames.frame(columns.METRICS, {**data, "unit": ["arcsec"] * len(rows)})
 
 
+def log_of(exposed, files, metrics):
+    """Return the log of exposures and their files."""
+    rows = rows_of_files(files, exposed)
+    return observing_log(exposed, files.assign(exposure_row=rows), metrics)
+
+
 NO_METRICS = frames.empty(columns.METRICS)
 TWO = exposures(
     {"exposure": "1", "obsid": "a", "started_at": NOW, "ended_at": NOW + 30 * SECOND},
@@ -46,7 +52,7 @@ def test_files_by_class():
         {"file_id": "y", "seq_num": 7},
         {"file_id": "n/z", "exposure": "9"},
     )
-    log = observing_log(TWO, told, NO_METRICS)
+    log = log_of(TWO, told, NO_METRICS)
     assert log.rows["n_files"].tolist() == [1, 2]
     assert log.rows["ingested"].tolist() == [1, 1] and log.rows["failed"].tolist() == [0, 1]
     assert log.others["name"].tolist() == ["9"]
@@ -61,7 +67,7 @@ def test_gaps():
         {"exposure": "after", "started_at": NOW + HOUR + 5 * SECOND},
         {"exposure": "undated"},
     )
-    log = observing_log(made, judged({"file_id": "a"}), NO_METRICS)
+    log = log_of(made, judged({"file_id": "a"}), NO_METRICS)
     assert log.rows["exposure"].tolist() == ["long", "within", "after", "undated"]
     assert log.rows["gap_before_s"].fillna(-1).tolist() == [-1, 0, 5, -1]
 
@@ -69,7 +75,7 @@ def test_gaps():
 def test_numbers_of_exposures():
     """The last value of a number counts; a name of a column is told apart."""
     told = numbers(("seeing", "1", 0.9), ("seeing", "1", 0.7), ("airmass", "2", 1.5))
-    log = observing_log(TWO, judged({"file_id": "a"}), told)
+    log = log_of(TWO, judged({"file_id": "a"}), told)
     assert [m.name for m in log.measures] == ["seeing", "airmass"]
     assert log.measures[0].unit == "arcsec"
     made = with_measures(log)
@@ -91,5 +97,5 @@ def test_exposure_of_each_file():
 @pytest.mark.parametrize("n", [0, 1])
 def test_night_without_files(n):
     """Exposures need no files."""
-    log = observing_log(TWO[:n], judged({"file_id": "a"})[:0], NO_METRICS)
+    log = log_of(TWO[:n], judged({"file_id": "a"})[:0], NO_METRICS)
     assert len(log.rows) == n and log.rows["n_files"].sum() == 0 and not log.measures
