@@ -186,6 +186,10 @@ def _of_measures(
     from observing_monitor.judging.measure_checks import measure_findings
 
     metrics = tables.metrics
+    if metrics["exposure"].notna().any():
+        from observing_monitor.judging.named_exposures import unknown_exposures
+
+        yield from unknown_exposures(job, tables.exposures, metrics)
     yield from measure_findings(job, tables.exposures, metrics)
     if dome is None:
         name = job.stream.dome.metric if job.stream.dome else ""
