@@ -157,7 +157,11 @@ def _exposures(
     """
     from observing_monitor.judging.exposure_checks import ExposureFindings, exposure_findings
     from observing_monitor.model.arrays import index_in
-    from observing_monitor.tables.observed import join_exposures, rows_of_files
+    from observing_monitor.tables.observed import (
+        join_exposures,
+        rows_of_files,
+        timed_by_exposure,
+    )
 
     if own.reports.empty:
         return own, judged, ExposureFindings()
@@ -173,7 +177,8 @@ def _exposures(
         tried = names[index_in(names, told.ingests["file_id"]) < 0]
         asked = judged[index_in(judged["file_id"], tried) < 0]
     found = exposure_findings(job, joined, asked, elsewhere)
-    return replace(own, exposures=joined.exposures), judged, found
+    metrics = timed_by_exposure(own.metrics, joined.exposures)
+    return replace(own, exposures=joined.exposures, metrics=metrics), judged, found
 
 
 def _of_measures(

@@ -292,6 +292,17 @@ def rows_of_metrics(metrics: DataFrame, exposures: DataFrame) -> NDArray[int64]:
     return found
 
 
+def timed_by_exposure(metrics: DataFrame, exposures: DataFrame) -> DataFrame:
+    """Return metrics; those without a time have that of their exposure's start."""
+    asked = np.flatnonzero(metrics["sampled_at"].isna() & metrics["exposure"].notna())
+    if not len(asked):
+        return metrics
+    rows = rows_of_metrics(metrics, exposures)[asked]
+    sampled_at = metrics["sampled_at"].copy()
+    sampled_at.iloc[asked] = exposures["started_at"].array.take(rows, allow_fill=True)
+    return metrics.assign(sampled_at=sampled_at)
+
+
 def has_name(named: Any, exposures: DataFrame) -> NDArray[bool_]:
     """Return True for texts that are the name of one or more exposures."""
     known = [normal_text(exposures[name]) for name in ("exposure", "obsid")]
