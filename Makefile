@@ -115,7 +115,7 @@ $(VENV)/installed-docs: $(VENV)/made setup.cfg pyproject.toml
 	@touch $(VENV)/installed $@
 
 # The lowest versions that setup.cfg's bounds allow, of what is compiled the lowest that comes so; what these need in turn is of today. With pip: tests install.
-COMPILED := astropy ephem greenlet msgspec numpy pandas pillow psycopg2-binary pyarrow pyyaml
+COMPILED := astropy ephem fitsio greenlet msgspec numpy pandas pillow psycopg2-binary pyarrow pyyaml
 
 $(OLDEST)/installed: $(VENV)/installed-test
 	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(OLDEST)

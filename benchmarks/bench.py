@@ -24,6 +24,7 @@ sys.path[:0] = [str(path) for path in (CHECKOUT, CHECKOUT / "examples", SUPPORT)
 
 import bench_databases  # noqa: E402 - their imports need the path above
 import bench_files  # noqa: E402
+import bench_headers  # noqa: E402
 import bench_pages  # noqa: E402
 from program import Program  # noqa: E402
 from trial import Trial, alternate  # noqa: E402
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "rebuild": bench_files.bench_rebuild,
     "gen3": bench_databases.bench_gen3,
     "gen3_postgresql": bench_databases.bench_gen3_postgresql,
+    "headers": bench_headers.bench_headers,
     "night": bench_pages.bench_night,
     "lasair": bench_files.bench_lasair,
     "queue": bench_databases.bench_queue,

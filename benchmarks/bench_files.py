@@ -23,7 +23,8 @@ for path in pathlib.Path(sys.argv[1]).iterdir():
 def bench_full(trial):
     """Measure a first run and the next runs.
 
-    The next runs find nothing new, then 100 new files. Also reports the bytes of a night's page.
+    The next runs find nothing new, then 100 new files. Also compares a first run with one to
+    which the registry reports no exposures, and reports the bytes of a night's page.
     """
     n_files = trial.sized(100_000)
     folder, now = made_once(
@@ -32,7 +33,7 @@ def bench_full(trial):
     site = trial.own("site_full")
     words = arguments(folder, site, 2)
     tonight = FIRST + datetime.timedelta(days=1)
-    runs = {name: [] for name in ("scan", "find", "one", "first", "same", "new")}
+    runs = {name: [] for name in ("scan", "find", "one", "without", "first", "same", "new")}
     yield
     for number in trial.repeat():
         shutil.rmtree(site, ignore_errors=True)
@@ -41,6 +42,9 @@ def bench_full(trial):
         runs["find"].append(find(folder))
         yield
         runs["one"].append(trial.program.run(now, *words, "--jobs", 1))
+        shutil.rmtree(site)
+        yield
+        runs["without"].append(trial.program.run_without_exposures(now, *words))
         shutil.rmtree(site)
         yield
         runs["first"].append(trial.program.run(now, *words))
@@ -61,10 +65,12 @@ def bench_full(trial):
 def _rows_of_full(n_files, runs, heavy):
     floor = runs["scan"]
     first_target = f"1.5 × floor + 1 s = {1.5 * floor.wall_s + 1:.2f} s; 400 MB"
+    of_exposures = runs["one"], runs["without"]
     idle_target = f"{IDLE_TARGET}, nothing heavy imported ({heavy})"
     return [
         Row(f"first run, 2 nights × {n_files:,} files", runs["first"], floor, first_target),
         Row("  with --jobs 1", runs["one"], floor),
+        Row("  (floor: the same without the table of exposures)", *of_exposures, "1.1 ×"),
         Row("  (find -printf of the same)", runs["find"], floor),
         Row("the next run, nothing new", runs["same"], floor, idle_target),
         Row("the next run, 100 new files in tonight", runs["new"], floor, "1.5 s"),

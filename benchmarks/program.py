@@ -18,6 +18,12 @@ from observing_monitor import cli
 from {processes} import timelimit
 code = cli.main(sys.argv[2:], datetime.datetime.fromisoformat(sys.argv[1]))
 """
+# an earlier version knows no exposures
+WITHOUT_EXPOSURES = """
+from observing_monitor.sources.gen2_registry import Gen2Registry
+if hasattr(Gen2Registry, "exposures_of"):
+    Gen2Registry.exposures_of = lambda *_: ((), [])
+"""
 LEAVE = "timelimit.leave(code)"
 PRINT_HEAVY = f"print(*sorted(set({HEAVY.split()!r}) & set(sys.modules)))"
 SCAN = """
@@ -88,6 +94,15 @@ class Program:
     def run(self, now, *arguments):
         """Run the program with the clock at `now`."""
         return self.python(RUN + LEAVE, now.isoformat(), *arguments)
+
+    def run_without_exposures(self, now, *arguments):
+        """Run the program as if a Gen2 registry reported no exposures.
+
+        Only in one process: workers begin anew.
+        """
+        return self.python(
+            WITHOUT_EXPOSURES + RUN + LEAVE, now.isoformat(), *arguments, "--jobs", 1
+        )
 
     def heavy_imports(self, now, *arguments):
         """Return the heavy packages that a run imports."""

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from conftest import CHECKOUT
 
 
@@ -28,20 +29,30 @@ def test_one_checkout(tmp_path):
     assert [row[0] for row in rows] == [
         "first run, 2 nights × 200 files",
         "with --jobs 1",
+        "(floor: the same without the table of exposures)",
         "(find -printf of the same)",
         "the next run, nothing new",
         "the next run, 100 new files in tonight",
     ]
     assert all(float(row[1]) > 0 for row in rows if "run" in row[0])
     assert all(float(row[4]) >= 0 and "/" in row[5] for row in rows)
-    assert "nothing heavy imported (none)" in rows[3][6]
+    assert "nothing heavy imported (none)" in rows[4][6]
     assert page[0].startswith("a night's page: ")
+
+
+def test_headers(tmp_path):
+    """The cost of headers is the difference of two runs; the floor is fitsio."""
+    pytest.importorskip("fitsio")
+    (row,) = table(bench(tmp_path, "headers"))
+    assert row[0].startswith("headers of 2 new files (floor: fitsio)")
+    assert float(row[2]) > 0 and float(row[4]) > 0
+    assert row[6].startswith("2 × floor + 1 s = ") and row[6].endswith(" of 2")
 
 
 def test_two_checkouts(tmp_path):
     """`--vs` measures two checkouts and prints the ratios."""
     *rows, _ = table(bench(tmp_path, "full", "--vs", CHECKOUT))
-    assert len(rows) == 5
+    assert len(rows) == 6
     for row in rows:
         wall, cpu = (float(ratio) for ratio in row[7].split("/"))
         assert wall > 0 and cpu > 0

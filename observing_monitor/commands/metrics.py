@@ -33,6 +33,8 @@ examples:
       2000 more alerts, and 55.1 more seconds that node 0 spent in Cassandra; twice counts twice
   observing_monitor metrics set /data/metrics 2024-01-04 total_count=20622 min_delay=0.5
       replace these two; the night's other numbers stay
+  observing_monitor metrics set /data/metrics 2024-01-04 seeing=0.8 --exposure AT_O_20240104_000001
+      the seeing of an exposure, which `show` calls seeing[AT_O_20240104_000001]
   observing_monitor metrics show mysql://lasair@dbhost/lasair 2559 --password_env LASAIR_PASSWORD
   observing_monitor metrics delete /data/metrics 2024-01-04
 
@@ -109,6 +111,11 @@ def _add_arguments(name: str, command: argparse.ArgumentParser) -> None:
             "values", metavar="name=value", nargs="+", help="a metric and its number"
         )
         command.add_argument(
+            "--exposure",
+            metavar="NAME",
+            help="exposure that the numbers belong to: its name, obsid or number in the night",
+        )
+        command.add_argument(
             "--create",
             action="store_true",
             help="create the table, or the folder and its parents, if it is not there",
@@ -123,9 +130,9 @@ def _run(options: argparse.Namespace, tell: Tell, warn: Tell) -> None:
     create = getattr(options, "create", False)
     with Metrics(options.where, create=create, password_env=options.password_env) as metrics:
         if options.command == "set":
-            metrics.set(values, nid)
+            metrics.set(values, nid, exposure=options.exposure)
         elif options.command == "add":
-            metrics.add(values, nid)
+            metrics.add(values, nid, exposure=options.exposure)
         elif "://" not in options.where and not os.path.isdir(options.where):
             words = "WHERE is the one that set and add wrote to"
             raise OutputError(f"{options.where}: no such folder; {words}")

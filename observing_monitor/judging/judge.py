@@ -169,7 +169,11 @@ def _exposures(
     """
     from observing_monitor.judging.exposure_checks import ExposureFindings, exposure_findings
     from observing_monitor.model.arrays import index_in
-    from observing_monitor.tables.observed import join_exposures, rows_of_files
+    from observing_monitor.tables.observed import (
+        join_exposures,
+        rows_of_files,
+        timed_by_exposure,
+    )
 
     if own.reports.empty:
         return own, judged, ExposureFindings()
@@ -185,7 +189,8 @@ def _exposures(
         tried = names[index_in(names, told.ingests["file_id"]) < 0]
         asked = judged[index_in(judged["file_id"], tried) < 0]
     found = exposure_findings(job, joined, asked, elsewhere)
-    own = replace(own, exposures=joined.exposures)
+    metrics = timed_by_exposure(own.metrics, joined.exposures)
+    own = replace(own, exposures=joined.exposures, metrics=metrics)
     return own, judged, found.and_those(_of_measures(job, own, dome))
 
 
@@ -197,6 +202,10 @@ def _of_measures(
     from observing_monitor.judging.measure_checks import measure_findings
 
     metrics = tables.metrics
+    if metrics["exposure"].notna().any():
+        from observing_monitor.judging.named_exposures import unknown_exposures
+
+        yield from unknown_exposures(job, tables.exposures, metrics)
     yield from measure_findings(job, tables.exposures, metrics)
     if dome is None:
         name = job.stream.dome.metric if job.stream.dome else ""

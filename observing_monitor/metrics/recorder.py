@@ -8,6 +8,7 @@
         store(alerts)
     metrics.add({"today_alert": len(alerts)}, 2559)  # add to the night's count
     metrics.set({"total_count": 20622}, "2024-01-04")  # replace the night's value
+    metrics.set({"seeing": 0.8}, "2024-01-04", exposure="AT_O_20240104_000001")
     timer.add_to(metrics, datetime.date(2024, 1, 4))  # add the seconds since the last time
 
 A folder holds one small file per night, `status_<nid>.json`: flat, with `nid` and `update_time`
@@ -23,7 +24,7 @@ import time
 from typing import TYPE_CHECKING
 
 from observing_monitor.metrics.folder import MetricsFolder
-from observing_monitor.metrics.values import nid_of_night, numbers_of
+from observing_monitor.metrics.values import nid_of_night, numbers_of, of_exposure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +111,9 @@ class Metrics:
         """The folder or the database's address, without user and password."""
         return self._backend.place
 
-    def set(self, values: Mapping[str, float], night: Night) -> None:
+    def set(
+        self, values: Mapping[str, float], night: Night, *, exposure: str | None = None
+    ) -> None:
         """Replace the night's numbers of these names, and keep the others.
 
         All values are checked first: if one of them is wrong, none is written.
@@ -122,6 +125,9 @@ class Metrics:
             `update_time` are reserved.
         night : int, str, date or datetime
             See the notes of `Metrics`.
+        exposure : str, optional
+            The exposure of the night that the numbers belong to: its name, its obsid or its
+            number in the night. By default, they are numbers of the night.
 
         Raises
         ------
@@ -132,9 +138,11 @@ class Metrics:
         OutputError
             If the folder or the database cannot be read or written.
         """
-        self._backend.set(numbers_of(values), nid_of_night(night))
+        self._backend.set(_checked(values, exposure), nid_of_night(night))
 
-    def add(self, values: Mapping[str, float], night: Night) -> None:
+    def add(
+        self, values: Mapping[str, float], night: Night, *, exposure: str | None = None
+    ) -> None:
         """Add to the night's numbers of these names.
 
         A name that the night does not have starts at 0. Adding twice counts twice.
@@ -145,6 +153,8 @@ class Metrics:
             Numbers by name, as for `set`.
         night : int, str, date or datetime
             See the notes of `Metrics`.
+        exposure : str, optional
+            As for `set`.
 
         Raises
         ------
@@ -154,7 +164,7 @@ class Metrics:
             If the folder or the database cannot be read or written, or a stored value is no
             number.
         """
-        self._backend.add(numbers_of(values), nid_of_night(night))
+        self._backend.add(_checked(values, exposure), nid_of_night(night))
 
     def read(self, night: Night) -> dict[str, float]:
         """Return the night's numbers.
@@ -167,7 +177,8 @@ class Metrics:
         Returns
         -------
         dict of str to float
-            Numbers by name, {} if the night has none.
+            Numbers by name, {} if the night has none. Those of an exposure are called
+            `seeing[EXPOSURE]`.
 
         Raises
         ------
@@ -212,6 +223,11 @@ class Metrics:
 
     def __repr__(self) -> str:
         return f"Metrics({self.place!r})"
+
+
+def _checked(values: Mapping[str, float], exposure: str | None) -> dict[str, float]:
+    """Return checked numbers by the names under which they are kept."""
+    return numbers_of(values) if exposure is None else of_exposure(values, exposure)
 
 
 class Timer:

@@ -23,6 +23,7 @@ OWN_KEYS = ("nid", "update_time")
 # Lasair's name of the table
 TABLE = "lasair_statistics"
 
+_OF_EXPOSURE = re.compile(r"(.+)\[([^\[\]]+)\]")
 _FILE_NAME = re.compile(r"status_(0|[1-9]\d{0,4})\.json")
 
 # a night as its number (`nid`), a date, an aware datetime, or text of the first two
@@ -112,6 +113,37 @@ def numbers_of(values: Mapping[str, float]) -> dict[str, float]:
             f"values must be a mapping of names to numbers, not {type(values).__name__}"
         ) from None
     return {_checked_name(name): number(name, value) for name, value in items}
+
+
+def of_exposure(values: Mapping[str, float], exposure: str) -> dict[str, float]:
+    """Return checked metrics of an exposure, as `key_of` names them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `numbers_of`, or if the exposure's name may not be used.
+    """
+    if not isinstance(exposure, str):
+        raise TypeError(f"an exposure's name is text, not {type(exposure).__name__}: {exposure!r}")
+    if not exposure or exposure != exposure.strip() or not exposure.isprintable():
+        words = "use printable text without spaces at its ends"
+        raise ValueError(f"{exposure!r} cannot name an exposure; {words}")
+    checked = numbers_of(values)
+    for text in (exposure, *checked):
+        if "[" in text or "]" in text:
+            raise ValueError(f"{text!r}: brackets stand around the exposure; use other characters")
+    return {key_of(name, exposure): value for name, value in checked.items()}
+
+
+def key_of(name: str, exposure: str) -> str:
+    """Return the name of an exposure's metric: `seeing[AT_O_20200212_000001]`."""
+    return f"{name}[{exposure}]"
+
+
+def split_exposure(key: str) -> tuple[str, str | None]:
+    """Return the metric and the exposure that a key names, the opposite of `key_of`."""
+    found = _OF_EXPOSURE.fullmatch(key)
+    return (found[1], found[2]) if found else (key, None)
 
 
 def _checked_name(name: str) -> str:

@@ -229,6 +229,21 @@ class FromSettings:
         None, "As in `[streams.NAME]`; 0 ends the error.", example=7200
     )
     last_stage: str | None = setting(None, "As in `[streams.NAME]`.", example="archive")
+    twilight_deg: float | None = setting(None, "As in `[streams.NAME]`.", example=12)
+    gap_min_s: float | None = setting(None, "As in `[streams.NAME]`.", example=300)
+    readout_s: float | None = setting(
+        None, "As in `[streams.NAME]`, such as that of a new detector.", example=2
+    )
+    timeline: list[str] | None = setting(
+        None,
+        "As in `[streams.NAME]`, in place of its metrics; an empty list ends them.",
+        example=["seeing"],
+    )
+    dome: dict[str, Any] | None = setting(
+        None,
+        "As in `[streams.NAME]`, in place of its table; an empty table ends the warning.",
+        example={"metric": "weather/dome", "closed": ["shut"]},
+    )
     measure_limits: list[dict[str, Any]] | None = setting(
         None,
         "As in `[streams.NAME]`, in place of its limits; an empty list ends them.",

@@ -1,4 +1,4 @@
-"""Exposures in FitsStorage's table `header`.
+"""Exposures in FitsStorage's table `header`, with remarks in `obslog_comment`.
 
 Positions and angles are degrees, `ut_datetime` is the start in UTC. Until `release`, the archive's
 own site shows neither the target nor its position.
@@ -48,9 +48,10 @@ def to_exposures(versions: DataFrame) -> DataFrame:
     Parameters
     ----------
     versions
-        One row per file, its current version, with the columns of `header` and the file's plain
-        name. Files without a data label and a time are no exposures. Of several files of a data
-        label, such as a frame and what was made of it, the first counts.
+        One row per file, its current version, with the columns of `header`, what observers said
+        as `remarks`, and the file's plain name. Files without a data label and a time are no
+        exposures. Of several files of a data label, such as a frame and what was made of it, the
+        first counts.
     """
     import pandas as pd
 
@@ -64,13 +65,14 @@ def to_exposures(versions: DataFrame) -> DataFrame:
     }
     of_type = normalised(made["observation_type_original"])
     points = made["observation_reason"].str.casefold().isin(ACQUISITION)
-    qa = _texts(own["qa_state"])
+    qa, remarks = _texts(own["qa_state"]), _texts(own["remarks"])
+    qa = ("QA: " + qa).where(qa.notna())
     made |= {
         "exposure": name.str.replace(r"\..*$", "", regex=True),
         "seq_num": pd.array([seq_num_of_name(text) for text in name], dtype="Int64"),
         "started_at": pd.to_datetime(own["ut_datetime"], utc=True, errors="coerce"),
         "observation_type": of_type.mask(points & (of_type == "science"), "acquisition"),
-        "comment": ("QA: " + qa).where(qa.notna()),
+        "comment": (qa + "; " + remarks).fillna(qa).fillna(remarks),
         "released_at": pd.to_datetime(own["release"], utc=True, errors="coerce"),
     }
     table = pd.DataFrame(made, index=own.index)

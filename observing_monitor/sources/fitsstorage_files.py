@@ -65,6 +65,11 @@ HEADER = (
     "qa_state",
     "release",
 )
+# what observers said of an exposure; the column data_label has an index
+REMARKS = (
+    "(select string_agg(c.comment, '; ' order by c.id) from obslog_comment c "
+    "where c.data_label = h.data_label and btrim(c.comment) <> '')"
+)
 REQUIRED = ("id", "filename", "entrytime")
 
 
@@ -124,6 +129,8 @@ class DiskFiles:
             joined = "left join header h on h.diskfile_id = d.id"
             # null is kept apart from what follows it
             texts += [f"coalesce(h.{name}::text, '')" for name in HEADER if name in header]
+            if self._has_remarks():
+                texts.append(f"coalesce({REMARKS}, '')")
         condition, values = self._condition(night)
         digest = f"md5(string_agg(concat_ws(',', {', '.join(texts)}), ';' order by d.id))"
         sql = f"select count(*), {digest} from diskfile d {joined} where {condition}"
@@ -156,7 +163,7 @@ class DiskFiles:
         import pandas as pd
         from sqlalchemy import text
 
-        versions = pd.DataFrame([], columns=[*DISKFILE, "name", *HEADER])
+        versions = pd.DataFrame([], columns=[*DISKFILE, "name", *HEADER, "remarks"])
         if self.is_readable():
             condition, values = self._condition(night)
             sql = f"select {self._selected()} where {condition} order by d.id"
@@ -188,6 +195,15 @@ class DiskFiles:
             values |= {f"from{number}": prefix + stamp, f"to{number}": prefix + stamp + "zzzzzzzz"}
         return f"({' or '.join(parts)})", values
 
+    def _has_remarks(self) -> bool:
+        """True if `obslog_comment` has what observers said of exposures."""
+        remarks = self.database.columns_of("obslog_comment")
+        header = self.database.columns_of("header")
+        return {"id", "data_label", "comment"} <= remarks and {
+            "diskfile_id",
+            "data_label",
+        } <= header
+
     def _selected(self) -> str:
         """Return SQL of the columns and tables to read, as far as they exist."""
         diskfile = self.database.columns_of("diskfile")
@@ -204,6 +220,7 @@ class DiskFiles:
         else:
             header = set()
         selected += select_or_null(HEADER, header, "h.")
+        selected.append(f"{REMARKS if self._has_remarks() else 'null'} as remarks")
         return f"{', '.join(selected)} {tables}"
 
 

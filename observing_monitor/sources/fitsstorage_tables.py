@@ -97,7 +97,7 @@ def _read_columns(connection: Connection) -> dict[str, set[str]]:
     """Return the columns of each table that this user may read."""
     from sqlalchemy import text
 
-    tables = [*map(queue_table, QUEUES), "diskfile", "file", "header"]
+    tables = [*map(queue_table, QUEUES), "diskfile", "file", "header", "obslog_comment"]
     sql = """select table_name, column_name from information_schema.columns
         where table_schema = any(current_schemas(false)) and table_name = any(:names)"""
     columns: dict[str, set[str]] = {}

@@ -115,7 +115,8 @@ class Lasair(Telling):
     @staticmethod
     def check(night: datetime.date, tables: Tables, settings: Lasair.Settings) -> list[Finding]:
         """Return findings on counts that differ, slow nodes and missing values."""
-        latest = tables.metrics.sort_values("sampled_at", kind="stable").drop_duplicates(
+        of_night = tables.metrics[tables.metrics["exposure"].isna()]
+        latest = of_night.sort_values("sampled_at", kind="stable").drop_duplicates(
             ["name", "node"], keep="last"
         )
         whole = (

@@ -7,6 +7,7 @@ import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from observing_monitor.metrics.values import split_exposure
 from observing_monitor.model import columns, frames
 
 if TYPE_CHECKING:
@@ -159,38 +160,41 @@ def metrics_of(
     Returns
     -------
     metrics : DataFrame
-        Columns `columns.METRICS`, one row per key, in the order of the keys. `text` says why a
+        Columns `columns.METRICS`, one row per key, in the order of the keys. A number of an
+        exposure has no time: nobody recorded it, and it has no history. `text` says why a
         value is not available, and how the key is written if not as `name` or `name_node`. A
         metric that is stored under its older and its newer name has one row: that of the newer
         name, unless only the older has a number.
     oddities : list of str
         Sentences to note, without the place.
     """
-    chosen: dict[tuple[str, str | None], _Value] = {}
+    chosen: dict[tuple[str, str | None, str | None], _Value] = {}
     oddities = []
-    for key, value in raw.items():
+    for whole_key, value in raw.items():
+        key, exposure = split_exposure(whole_key)
         name, node = split_key(key)
         current_key = name if node is None else f"{name}_{node}"
         if isinstance(value, (dict, list)):
-            oddities.append(f"{key} is {type(value).__name__}, not a number")
+            oddities.append(f"{whole_key} is {type(value).__name__}, not a number")
         new = _value_of(key, value, current_key)
-        other = chosen.get((name, node))
+        other = chosen.get((name, node, exposure))
         if other and new.is_known and other.is_known and new.number != other.number:
             oddities.append(
                 f"{current_key} has two values, {other.number:.10g} and {new.number:.10g}, "
                 "under its older and its newer name"
             )
         if other is None or new.rank > other.rank:
-            chosen[name, node] = new
+            chosen[name, node, exposure] = new
     return frames.frame(
         columns.METRICS,
         {
-            "name": [name for name, _ in chosen],
-            "node": [node for _, node in chosen],
-            "sampled_at": [sampled_at] * len(chosen),
+            "name": [name for name, _, _ in chosen],
+            "node": [node for _, node, _ in chosen],
+            "sampled_at": [None if exposure else sampled_at for _, _, exposure in chosen],
             "value": [value.number for value in chosen.values()],
             "text": [value.text for value in chosen.values()],
-            "unit": [unit_of(name) for name, _ in chosen],
+            "unit": [unit_of(name) for name, _, _ in chosen],
+            "exposure": [exposure for _, _, exposure in chosen],
         },
     ), oddities
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
     from observing_monitor.model.position import Position
-    from observing_monitor.tables.intervals import Floats, Spans
+    from observing_monitor.tables.intervals import Flags, Floats, Spans
 
 # the shutter stays closed
 CLOSED = ("bias", "dark")
@@ -135,7 +135,7 @@ def use_of_night(
     evening, morning = _twilights(dark, night)
     over = night.known_until is None or (morning is not None and night.known_until >= morning)
     late, early = _late_and_early(taken.spans(is_science), evening, morning if over else None)
-    measures = _measures(metrics, exposures.loc[is_science, "exposure"])
+    measures = _measures(metrics, exposures, is_science)
     return NightUse(
         n_exposures=len(exposures),
         n_exposures_science=int(is_science.sum()),
@@ -339,11 +339,14 @@ def names_of(exposures: DataFrame, column: str) -> Series[str]:
     return values.fillna(exposures["band"]) if column == "physical_filter" else values
 
 
-def _measures(metrics: DataFrame, science: Series[str]) -> list[Measure]:
+def _measures(metrics: DataFrame, exposures: DataFrame, is_science: Flags) -> list[Measure]:
     """Return the medians of the numbers that science exposures have, by name."""
     if metrics.empty or metrics["exposure"].isna().all():
         return []
-    of_science = metrics[metrics["exposure"].isin(science) & np.isfinite(metrics["value"])]
+    from observing_monitor.tables.observed import rows_of_metrics
+
+    rows = rows_of_metrics(metrics, exposures)
+    of_science = metrics[(rows >= 0) & is_science[rows] & np.isfinite(metrics["value"])]
     return [
         Measure(str(name), _unit(rows), float(rows["value"].median()), len(rows))
         for name, rows in of_science.groupby("name", sort=True)

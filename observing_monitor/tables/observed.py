@@ -261,6 +261,54 @@ def rows_of_files(files: DataFrame, exposures: DataFrame) -> NDArray[int64]:
     return found
 
 
+def rows_of_metrics(metrics: DataFrame, exposures: DataFrame) -> NDArray[int64]:
+    """Return the row of each metric's exposure, or -1.
+
+    A metric names its exposure by `exposure`, else by `obsid`. Else it may be the `seq_num`, but
+    only if its source names none of the exposures in another way: a number is then no name. A
+    name that two exposures have is no key.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Columns `columns.METRICS`.
+    exposures : DataFrame
+        From `join_exposures`, with the index 0, 1, 2 …
+    """
+    found = np.full(len(metrics), -1)
+    told = np.flatnonzero(metrics["exposure"].notna())
+    if not len(told) or exposures.empty:
+        return found
+    named = normal_text(metrics["exposure"].take(told))
+    rows = index_in(named, _once(normal_text(exposures["exposure"])))
+    if (rows < 0).any():
+        rows = np.where(rows < 0, index_in(named, _once(normal_text(exposures["obsid"]))), rows)
+    if (rows < 0).any():
+        sources = pd.factorize(metrics["source"].take(told))[0]
+        by_number = ~np.isin(sources, sources[rows >= 0]) & ~has_name(named, exposures)
+        numbers = pc.cast(pa.array(exposures["seq_num"]), pa.large_string())
+        rows = np.where(by_number, index_in(named, _once(numbers)), rows)
+    found[told] = rows
+    return found
+
+
+def timed_by_exposure(metrics: DataFrame, exposures: DataFrame) -> DataFrame:
+    """Return metrics; those without a time have that of their exposure's start."""
+    asked = np.flatnonzero(metrics["sampled_at"].isna() & metrics["exposure"].notna())
+    if not len(asked):
+        return metrics
+    rows = rows_of_metrics(metrics, exposures)[asked]
+    sampled_at = metrics["sampled_at"].copy()
+    sampled_at.iloc[asked] = exposures["started_at"].array.take(rows, allow_fill=True)
+    return metrics.assign(sampled_at=sampled_at)
+
+
+def has_name(named: Any, exposures: DataFrame) -> NDArray[bool_]:
+    """Return True for texts that are the name of one or more exposures."""
+    known = [normal_text(exposures[name]) for name in ("exposure", "obsid")]
+    return np.maximum(*(index_in(named, names) for names in known)) >= 0
+
+
 def _differ(texts: Any, others: Any) -> NDArray[bool_]:
     """Return True where both are known and differ."""
     return np.asarray(pc.fill_null(pc.not_equal(texts, others), pa.scalar(False)))

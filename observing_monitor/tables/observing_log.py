@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from observing_monitor.model import columns
-from observing_monitor.model.arrays import index_in
 from observing_monitor.tables.exposures import group_exposures
+from observing_monitor.tables.observed import rows_of_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -100,7 +100,7 @@ def measures_of(
     told = metrics[metrics["exposure"].notna() & metrics["value"].notna()]
     if told.empty:
         return []
-    rows = index_in(told["exposure"], exposures["exposure"])
+    rows = rows_of_metrics(told, exposures)
     told = told.assign(row=rows)[rows >= 0]
     names = told["name"].value_counts()
     shown = sorted(names.index, key=lambda name: (-names[name], name))

@@ -262,7 +262,9 @@ def _metrics(
     columns = ["name", "node", "value", "text", "sampled_at"]
     come_again = _come_again(*([rows[column] for column in columns] for rows in (own, now)))
     # a sample has several values: one that stays the same is no sign
-    whole = pd.Series(come_again, index=own.index).groupby(own["sampled_at"]).transform("all")
+    # numbers of exposures may have no time
+    samples = pd.Series(come_again, index=own.index).groupby(own["sampled_at"], dropna=False)
+    whole = samples.transform("all")
     is_again |= whole.to_numpy(dtype=bool)
     if len(reading.metrics):
         # the newest sample is the last that there is

@@ -132,6 +132,29 @@ def test_a_changed_setting_changes_the_page(observatory, setting, value, name):
     assert without_key(observatory.page.read_text()) == without_key(whole)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "name"),
+    [
+        ("twilight_deg", 18, "use"),
+        ("gap_min_s", 150, "use"),
+        ("readout_s", 60, "use"),
+        ("timeline", ["weather/humidity"], "timeline"),
+    ],
+)
+def test_a_setting_from_a_night_on(observatory, setting, value, name):
+    """A dated setting is that of its night and later ones, and of no earlier night."""
+    observatory.run()
+    before = observatory.page.read_text()
+    after_it = datetime.date(2025, 3, 19)
+    observatory.run(**{"from": [{"night": after_it, setting: value}]})
+    assert without_key(observatory.page.read_text()) == without_key(before)
+    observatory.run(**{"from": [{"night": datetime.date(2025, 3, 18), setting: value}]})
+    dated = observatory.section(name)
+    observatory.run(**{setting: value})
+    assert observatory.section(name) == dated
+    assert without_key(observatory.page.read_text()) != without_key(before)
+
+
 def without_key(text):
     """Return a page without the fingerprint that says which run made it."""
     return re.sub(r'data-made-of="[^"]*"', "", text)

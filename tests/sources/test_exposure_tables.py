@@ -7,9 +7,11 @@ import shutil
 import exposure_tables
 import pytest
 from conftest import CHECKOUT
-from running import run
+from running import nights, run
 
-from observing_monitor.model.nights import night_named
+from observing_monitor.model import sky
+from observing_monitor.model.nights import NightRule, night_named
+from observing_monitor.model.position import Position
 from observing_monitor.storage.output import Output
 from observing_monitor.storage.store import Store
 
@@ -65,7 +67,40 @@ def test_made_nights(tmp_path, night):
 
 @pytest.mark.parametrize("name", ["20211129", "20250318"])
 def test_real_nights(shared_data, tmp_path, name):
-    """The same settings read real nights of DESI."""
+    """The same settings read real nights of DESI; their numbers follow from the tables."""
     path = shared_data / "desi" / f"exposure_table_{name}.csv"
     shutil.copy(path, tmp_path)
     compare(published(tmp_path, night_named(name)), rows_of(path))
+    check_numbers(tmp_path / "site" / "spectrograph", night_named(name), rows_of(path))
+
+
+def check_numbers(pages, night, theirs):
+    """Compare the published numbers of a night with the rows of its table."""
+    row = nights(pages)[night.isoformat()]
+    by_type = collections.Counter(OURS[row["OBSTYPE"]] for row in theirs)
+    assert row["n_exposures_science"] == by_type["science"]
+    closed = ("zero", "dark")
+    open_s = sum(float(row["EXPTIME"]) for row in theirs if row["OBSTYPE"] not in closed)
+    assert row["open_shutter_s"] == pytest.approx(open_s)
+    ((evening, morning),) = sky.dark_spans(
+        *NightRule.parse("UTC-19h").bounds(night), Position(31.964, -111.6)
+    )
+    gaps = gaps_of(theirs, evening.timestamp(), morning.timestamp())
+    assert row["n_time_gaps"] == len(gaps)
+    assert row["gaps_s"] == pytest.approx(sum(gaps), abs=0.01)
+    shown = rows_of(pages / f"{night}.exposures.csv")
+    assert collections.Counter(one["observation_type"] for one in shown) == by_type
+    programs = collections.Counter(row["PROGRAM"] for row in theirs)
+    assert collections.Counter(one["program"] for one in shown) == programs
+
+
+def gaps_of(theirs, evening, morning):
+    """Return the times in the dark without an exposure, if longer than ten minutes."""
+    starts = sorted(
+        ((float(row["MJD-OBS"]) - 40587) * 86_400, float(row["EXPTIME"])) for row in theirs
+    )
+    latest, gaps = evening, []
+    for start, lasted in [*starts, (morning, 0)]:
+        gaps.append(min(start, morning) - latest)
+        latest = max(latest, start + lasted)
+    return [gap for gap in gaps if gap > 600]

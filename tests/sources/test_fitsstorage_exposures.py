@@ -84,6 +84,30 @@ def test_a_header_that_is_corrected(fitsdata):
     assert exposures(fitsdata)["N20160319S0018"].target == "NGC 4051"
 
 
+def test_what_observers_said(fitsdata):
+    """Comments of the observing log are the exposure's, in order; later ones are noticed."""
+    put_file(fitsdata, 1, "N20160319S0018.fits", ENTERED, label="L-1", facts=SCIENCE)
+    flat = {"observation_type": "FLAT"}
+    put_file(fitsdata, 2, "N20160319S0019.fits", ENTERED, label="L-2", facts=flat)
+    put_file(fitsdata, 3, "N20160319S0020.fits", ENTERED, label="L-3", facts=flat)
+    without = source(fitsdata).look(NIGHT, None)
+    fitsdata(
+        "create table obslog_comment (id serial primary key, data_label text, comment text)",
+        "insert into obslog_comment (data_label, comment) values ('L-1', 'clouds'), "
+        "('L-2', 'lamp off'), ('L-1', '  '), ('L-1', 'guiding lost'), ('L-9', 'of none'), "
+        "('L-3', null)",
+    )
+    known = source(fitsdata).look(NIGHT, None)
+    assert known["files"] != without["files"]
+    made = exposures(fitsdata)
+    assert made["N20160319S0018"].comment == "QA: Pass; clouds; guiding lost"
+    assert made["N20160319S0019"].comment == "lamp off"
+    assert pd.isna(made["N20160319S0020"].comment)
+    assert source(fitsdata).look(NIGHT, known)["files"] == known["files"]
+    fitsdata("update obslog_comment set comment = 'lamp on' where data_label = 'L-2'")
+    assert source(fitsdata).look(NIGHT, known)["files"] != known["files"]
+
+
 def test_without_header(fitsdata):
     """A database without `header`, or with few of its columns, is read."""
     put_file(fitsdata, 1, "N20160319S0018.fits", ENTERED, label="L-1", facts=SCIENCE)

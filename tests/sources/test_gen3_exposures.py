@@ -7,6 +7,7 @@ import re
 import pandas as pd
 import pytest
 from gen3repo import Raw, edit, make_repository, raw_file, records, three  # noqa: F401 - a fixture
+from running import run
 from test_gen3 import NIGHT, source
 
 from observing_monitor.model import columns
@@ -91,6 +92,28 @@ def test_schema_of_today(tmp_path, postgres, kind):
     assert first.airmass == pytest.approx(1.9932, abs=1e-4) and bool(first.can_see_sky)
     assert second.exposure_time_s == 30.0 and pd.isna(second.target)
     assert second.can_see_sky is pd.NA and pd.isna(second.observation_type)
+
+
+def test_page_of_a_repository_of_today(tmp_path):
+    """The night's log has type, target, filter and exposure time as the registry has them."""
+    files = [raw_file(tmp_path / "input" / "storage", NIGHT, number) for number in (1, 2)]
+    facts = {1: SEEN, 2: ()}
+    raws = [Raw(file, n, NIGHT, facts=facts[n]) for n, file in enumerate(files, 1)]
+    make_repository(tmp_path / "input" / "gen3repo", raws)
+    days = ("--first_day", NIGHT, "--last_day", NIGHT)
+    places = ("--input_dir", tmp_path / "input", "--output_dir", tmp_path / "out")
+    assert run("--gen", "3", *places, *days) == 0
+    data = json.loads(next((tmp_path / "out").rglob(f"{NIGHT}.json")).read_text())
+    asked = ("observation_type", "target", "physical_filter", "exposure_time_s", "n_files")
+    assert [[one.get(name) for name in asked] for one in data["exposures"]] == [
+        ["science", "NGC 253", "r", 30.0, 1],
+        [None, None, "r", 30.0, 1],
+    ]
+    page = next((tmp_path / "out").rglob(f"{NIGHT}.html")).read_text()
+    rows = re.findall(r'<tr id="exposure-.*?</tr>', page, re.DOTALL)
+    words = [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
+    (seen,) = (row for row in words if "NGC 253" in row)
+    assert len(rows) == 2 and "science NGC 253" in seen and " r 30 s " in seen
 
 
 def test_a_target_that_is_corrected(tmp_path, three):  # noqa: F811

@@ -1,11 +1,15 @@
-"""Exposures of real Butler repositories, from the registry to the store."""
+"""Exposures of real Butler repositories, from the registry to the page."""
 
 import contextlib
+import html
+import json
+import re
 import sqlite3
 
 import pytest
 from running import run
 
+from observing_monitor.model import wording
 from observing_monitor.model.nights import night_named
 from observing_monitor.storage.output import Output
 from observing_monitor.storage.store import Store
@@ -13,6 +17,8 @@ from observing_monitor.storage.store import Store
 GEN2 = "select expId, imageType, object, filter, expTime, obsid, seqNum, dayObs from raw"
 GEN3 = """select id, observation_type, target_name, physical_filter, exposure_time, obs_id, seq_num,
     day_obs from exposure"""
+
+SHOWN = ("target", "physical_filter", "exposure_time_s", "obsid", "seq_num")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +33,7 @@ GEN3 = """select id, observation_type, target_name, physical_filter, exposure_ti
     ],
 )
 def test_from_registry_to_store(shared_data, tmp_path, name, registry, sql):
-    """Type, target, filter and time are stored as the registry has them."""
+    """Type, target, filter and time are stored and shown as the registry has them."""
     place = shared_data / "rubin" / name
     address = f"file:{place / registry}?immutable=1"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
@@ -45,3 +51,10 @@ def test_from_registry_to_store(shared_data, tmp_path, name, registry, sql):
     known = made.observation_type if isinstance(made.observation_type, str) else None
     assert known == {"bias": "bias", "unknown": None}[type_.lower()]
     assert set(tables.files["exposure"]) == {made.exposure} and made.source == f"gen{name[-1]}"
+    (shown,) = json.loads(next((tmp_path / "out").rglob(f"{night}.json")).read_text())["exposures"]
+    told = [shown.get(key) for key in ("exposure", "observation_type_original", *SHOWN)]
+    assert told == [str(number), type_, *facts]
+    page = next((tmp_path / "out").rglob(f"{night}.html")).read_text()
+    (row,) = re.findall(r'<tr id="exposure-.*?</tr>', page, re.DOTALL)
+    words = html.unescape(re.sub(r"<[^>]*>", " ", row))
+    assert all(fact in words for fact in (facts[0], facts[1], wording.seconds(facts[2])) if fact)

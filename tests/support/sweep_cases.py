@@ -157,11 +157,21 @@ SWEPT = [
     _from("ignore", ignore=["*_000004.fits"]),
     _from("delay_warning_s", delay_warning_s=60),
     _from("last_stage", last_stage="archive"),
-    Case(
-        "from",
-        "measure_limits",
-        "exposures",
-        {"streams.one.from": [{"night": datetime.date(2021, 2, 1), "measure_limits": []}]},
+    *(
+        Case(
+            "from",
+            setting,
+            "exposures",
+            {"streams.one.from": [{"night": datetime.date(2021, 2, 1), setting: value}]},
+        )
+        for setting, value in (
+            ("twilight_deg", 18),
+            ("gap_min_s", 900),
+            ("readout_s", 5),
+            ("timeline", ["seeing"]),
+            ("measure_limits", []),
+            ("dome", {}),
+        )
     ),
     *(
         Case(

@@ -284,3 +284,18 @@ def test_shares_always_add_up(rows, readout_s, until):
         for second in range(max(start, 0), min(start + lasts, int(end)))
     }
     assert use.science_s == pytest.approx(len(exposed), abs=1)
+
+
+def test_numbers_by_obsid():
+    """Medians include numbers that name their exposure by its obsid."""
+    rows = [
+        {"exposure": str(n), "obsid": f"O{n}", "started_at": EVENING, "observation_type": kind}
+        for n, kind in enumerate(("science", "science", "bias"))
+    ]
+    made = frames.frame(columns.EXPOSURES, pd.DataFrame(rows))
+    seeing = [
+        {"name": "seeing", "exposure": name, "value": value}
+        for name, value in (("O0", 1.0), ("O1", 3.0), ("O2", 9.0), ("O3", 9.0))
+    ]
+    (measure,) = use_of_night(made, metrics(*seeing), PACHON, NIGHT).measures
+    assert (measure.name, measure.median, measure.n) == ("seeing", 2.0, 2)
