@@ -37,7 +37,7 @@ print(sum(parquet.read_metadata(path).num_rows for path in found))
 
 
 def bench_headers(trial):
-    """Measure the headers of new files: a first run with headers, less one without."""
+    """Measure headers of new files: a first run with and without."""
     n_files = trial.sized(1000)
     folder, now = made_once(
         trial.work / f"headers_{n_files}", functools.partial(_night_of_headers, n_files)

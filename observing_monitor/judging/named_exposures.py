@@ -28,7 +28,7 @@ SEVERAL = "not joined, since the exposure fits several"
 def unknown_exposures(
     job: NightWork, exposures: DataFrame, metrics: DataFrame
 ) -> Iterable[ExposureFindings]:
-    """Yield findings about the numbers that belong to none of a night's exposures.
+    """Yield findings about numbers of none of the night's exposures.
 
     The registry may learn of an exposure later than the pipeline that measures it. So nothing is
     said before the number is older than `pending_limit_s`, nor while a source does not answer.

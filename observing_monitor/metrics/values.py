@@ -141,7 +141,7 @@ def key_of(name: str, exposure: str) -> str:
 
 
 def split_exposure(key: str) -> tuple[str, str | None]:
-    """Return the metric and the exposure that a key names, the opposite of `key_of`."""
+    """Return the metric and the exposure that a key names."""
     found = _OF_EXPOSURE.fullmatch(key)
     return (found[1], found[2]) if found else (key, None)
 

@@ -1,4 +1,4 @@
-"""Exposures in FitsStorage's table `header`, with remarks in `obslog_comment`.
+"""Exposures in FitsStorage's `header`, remarks in `obslog_comment`.
 
 Positions and angles are degrees, `ut_datetime` is the start in UTC. Until `release`, the archive's
 own site shows neither the target nor its position.

@@ -293,7 +293,7 @@ def rows_of_metrics(metrics: DataFrame, exposures: DataFrame) -> NDArray[int64]:
 
 
 def timed_by_exposure(metrics: DataFrame, exposures: DataFrame) -> DataFrame:
-    """Return metrics; those without a time have that of their exposure's start."""
+    """Return metrics; without a time they have their exposure's start."""
     asked = np.flatnonzero(metrics["sampled_at"].isna() & metrics["exposure"].notna())
     if not len(asked):
         return metrics

@@ -1,4 +1,4 @@
-"""Numbers of exposures are recorded, read back and shown with their exposure."""
+"""Numbers of exposures are recorded, read back and shown."""
 
 import csv
 import datetime
@@ -100,7 +100,7 @@ def test_command(tmp_path, capsys):
 
 @pytest.mark.parametrize("form", ["folder", "sqlite"])
 def test_log_of_the_night(tmp_path, form):
-    """The observing log has the numbers of each exposure, whatever name they came by."""
+    """The log has the numbers of each exposure, by any of its names."""
     folder = tmp_path / "status"
     where = str(folder) if form == "folder" else f"sqlite:///{tmp_path / 'numbers.db'}"
     key = "path" if form == "folder" else "url"

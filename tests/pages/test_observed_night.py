@@ -142,7 +142,7 @@ def test_a_changed_setting_changes_the_page(observatory, setting, value, name):
     ],
 )
 def test_a_setting_from_a_night_on(observatory, setting, value, name):
-    """A dated setting is that of its night and later ones, and of no earlier night."""
+    """A dated setting holds for its night and later ones."""
     observatory.run()
     before = observatory.page.read_text()
     after_it = datetime.date(2025, 3, 19)

@@ -1,4 +1,4 @@
-"""Observers' questions about exposures, answered within one click and ten seconds."""
+"""Questions about exposures: one click and ten seconds each."""
 
 import datetime
 import re
@@ -80,7 +80,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def night(site, browser, strict):
-    """The page of the night, one click from the stream's page; the seconds that it took."""
+    """The night's page, one click from the stream's, and the seconds."""
     with strict(site) as address:
         page = browser.new_page()
         page.goto(f"{address}/camera/index.html")
@@ -119,7 +119,7 @@ def cells(page, exposure):
 
 
 def test_what_was_exposure_n(night):
-    """15. The row of an exposure has its target, type, filter and exposure time."""
+    """15. An exposure has its target, type, filter and exposure time."""
     asked = ("Type", "Target", "Filter", "Exp. time", "Program")
     found = cells(night, 1004)
     assert [found[name] for name in asked] == ["science", "M 31", "i", "10 min 00 s", "P-7"]
@@ -150,7 +150,7 @@ def test_how_was_the_night_used(night):
 
 
 def test_weather_and_image_quality(night):
-    """17. Seeing and humidity are below the exposures, and seeing is in their rows."""
+    """17. Seeing and humidity are below the exposures, seeing also in rows."""
     timeline = words(night, "section[aria-labelledby='timeline']")
     assert "seeing, arcsec 0.8 to 1.2" in timeline
     assert "weather/humidity, % 35 to 88" in timeline

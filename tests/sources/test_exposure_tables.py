@@ -67,7 +67,7 @@ def test_made_nights(tmp_path, night):
 
 @pytest.mark.parametrize("name", ["20211129", "20250318"])
 def test_real_nights(shared_data, tmp_path, name):
-    """The same settings read real nights of DESI; their numbers follow from the tables."""
+    """Real nights of DESI: their numbers follow from the tables."""
     path = shared_data / "desi" / f"exposure_table_{name}.csv"
     shutil.copy(path, tmp_path)
     compare(published(tmp_path, night_named(name)), rows_of(path))
@@ -95,7 +95,7 @@ def check_numbers(pages, night, theirs):
 
 
 def gaps_of(theirs, evening, morning):
-    """Return the times in the dark without an exposure, if longer than ten minutes."""
+    """Return times in the dark without an exposure for ten minutes."""
     starts = sorted(
         ((float(row["MJD-OBS"]) - 40587) * 86_400, float(row["EXPTIME"])) for row in theirs
     )

@@ -85,7 +85,7 @@ def test_a_header_that_is_corrected(fitsdata):
 
 
 def test_what_observers_said(fitsdata):
-    """Comments of the observing log are the exposure's, in order; later ones are noticed."""
+    """Comments are the exposure's, in order; later ones are noticed."""
     put_file(fitsdata, 1, "N20160319S0018.fits", ENTERED, label="L-1", facts=SCIENCE)
     flat = {"observation_type": "FLAT"}
     put_file(fitsdata, 2, "N20160319S0019.fits", ENTERED, label="L-2", facts=flat)

@@ -95,7 +95,7 @@ def test_schema_of_today(tmp_path, postgres, kind):
 
 
 def test_page_of_a_repository_of_today(tmp_path):
-    """The night's log has type, target, filter and exposure time as the registry has them."""
+    """The log has type, target, filter and time as the registry has them."""
     files = [raw_file(tmp_path / "input" / "storage", NIGHT, number) for number in (1, 2)]
     facts = {1: SEEN, 2: ()}
     raws = [Raw(file, n, NIGHT, facts=facts[n]) for n, file in enumerate(files, 1)]

@@ -33,7 +33,7 @@ SHOWN = ("target", "physical_filter", "exposure_time_s", "obsid", "seq_num")
     ],
 )
 def test_from_registry_to_store(shared_data, tmp_path, name, registry, sql):
-    """Type, target, filter and time are stored and shown as the registry has them."""
+    """Type, target, filter and time are as the registry has them."""
     place = shared_data / "rubin" / name
     address = f"file:{place / registry}?immutable=1"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
