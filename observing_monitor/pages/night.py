@@ -50,6 +50,7 @@ def write_night(night: JudgedNight, key: str) -> None:
             _begin_lists(begin, night, content.stage_names)
         if content.log is not None:
             begin(_write_log, output, f"{base}{layout.LOG_CSV}", content.log)
+            begin(_write_log_script, job, f"{base}{layout.LOG_JS}", content.log)
         for ending in content.more_csv:
             begin(_write_more_csv, output, f"{base}{ending}", night.tables)
         begin(_write_json, night, content, images)
@@ -110,6 +111,15 @@ def _write_log(output: Output, path: str, log: ObservingLog) -> None:
     output.write_parts(path, to_csv(with_measures(log)))
 
 
+def _write_log_script(job: NightJob, path: str, log: ObservingLog) -> None:
+    """Write the observing log for the page's script."""
+    from observing_monitor.pages.log_script import render_log_js
+
+    redacted = log._replace(rows=job.site.output.redaction.frame(log.rows))
+    text = render_log_js(redacted, reports_files(job.stream), bool(job.stream.last_stage))
+    job.site.output.write_changed(path, text)
+
+
 def _write_more_csv(output: Output, path: str, tables: Tables) -> None:
     """Write all metrics, or every message of every attempt, as CSV."""
     from observing_monitor.tables.latest import without_images
@@ -134,7 +144,7 @@ def _remove_leftovers(job: NightJob, row: IndexRow) -> None:
     remove_stale_images(job, row["images"])
     for path in reversed(layout.exposure_pages(output, base, row["n_exposure_pages"] + 1)):
         output.remove(path)
-    endings = {layout.LOG_CSV, *layout.MORE_CSV, *layout.PAGE_ENDINGS}
+    endings = {*layout.LOG_ENDINGS, *layout.MORE_CSV, *layout.PAGE_ENDINGS}
     for ending in endings - set(endings_of(row, usual_endings(job.stream))):
         output.remove(f"{base}{ending}")
 

@@ -48,7 +48,7 @@ def log_table(log: ObservingLog, shown: Shown) -> Table:
         TableColumn(words["started_at"], wording.all_near(rows["started_at"], shown.night), "num"),
         TableColumn(words["exposure"], _names(rows), is_foreign=True),
     ]
-    made += [_fact(words[name], rows[name]) for name in _FACTS if _is_told(rows, name)]
+    made += [_fact(words[name], rows[name]) for name in _FACTS if is_told(rows, name)]
     made.append(
         TableColumn(words["gap_before_s"], _gaps(rows["gap_before_s"], shown.gap_min_s), "num")
     )
@@ -84,7 +84,7 @@ def _shown(rows: DataFrame) -> DataFrame:
     return rows.assign(physical_filter=rows["physical_filter"].fillna(rows["band"]))
 
 
-def _is_told(rows: DataFrame, name: str) -> bool:
+def is_told(rows: DataFrame, name: str) -> bool:
     """True if a column says something."""
     if name == "instrument":
         return bool(rows[name].nunique() > 1)

@@ -8,7 +8,7 @@ turns them into paths.
     STREAM/index.html  latest.html  nights.json  nights.csv
     STREAM/YYYY.html  YYYY.json  YYYY.csv
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
-    STREAM/YYYY-MM-DD.exposures.csv
+    STREAM/YYYY-MM-DD.exposures.csv  .exposures.js
     STREAM/YYYY-MM-DD.metrics.csv  .messages.csv
     STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
     data/                                  the store, which may lie elsewhere
@@ -62,7 +62,8 @@ NIGHTS_CSV = "nights.csv"
 # Endings of a night's and a year's files.
 PAGE, DATA, CSV, FILES_JS = ".html", ".json", ".csv", ".files.js"
 # of the observing log, if exposures are known
-LOG_CSV = ".exposures.csv"
+LOG_CSV, LOG_JS = ".exposures.csv", ".exposures.js"
+LOG_ENDINGS = (LOG_JS, LOG_CSV)
 # tables that a night may have besides: all numbers, and every message of every attempt
 METRICS_CSV, MESSAGES_CSV = ".metrics.csv", ".messages.csv"
 MORE_CSV = (METRICS_CSV, MESSAGES_CSV)

@@ -19,10 +19,14 @@ class FileTable {
     this.asked = /** @type {{query: string, key: string} | null} */ (null);
     const options = Array.from(this.filters.fileClass.options);
     this.classLabels = new Map(options.map((one) => [one.value, one.dataset.label || ""]));
-    this.rows = new RowWindow(this.scroller, table.columns, (column, row) => {
-      const text = cellText(column, row);
-      if (isFuture(column, row)) return text + FUTURE;
-      return column.name === "file_class" ? this.classLabels.get(text) || text : text;
+    this.rows = new RowWindow(this.scroller, table.columns, {
+      head: "path",
+      label: (column, row) => {
+        const text = cellText(column, row);
+        if (isFuture(column, row)) return text + FUTURE;
+        return column.name === "file_class" ? this.classLabels.get(text) || text : text;
+      },
+      chip: cellText,
     });
     this.makeHeads();
     this.showSorting();
@@ -40,7 +44,7 @@ class FileTable {
       const head = make("th");
       head.scope = "col";
       if (CELL_CLASSES[column.kind] === "num") head.className = "num";
-      const button = make("button", column.label, "word");
+      const button = make("button", headText(column), "word");
       button.type = "button";
       button.title = column.meaning;
       button.dataset.glossary = page.root + "glossary.html#" + column.anchor;

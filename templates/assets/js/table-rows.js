@@ -1,13 +1,21 @@
-// The rows of the table of all files: only those in sight exist.
+// The rows of a table: only those in sight exist.
 
 const MAX_HEIGHT_PX = 15000000; // browsers clamp elements a little above
 const SPARE_ROWS = 3; // above those in sight, and twice as many below: each costs 1 ms per key
 
 /** @typedef {{column: Column, cell: HTMLElement, inner: HTMLElement, text: Text}} Cell */
+/**
+ * How cells are drawn.
+ * @typedef {object} Look
+ * @property {string} head name of the column that is the heading of a row
+ * @property {(column: Column, row: number) => string} label text of a cell as it is shown
+ * @property {(column: Column, row: number) => string} chip class of a label
+ * @property {(row: number) => string} [href] where the heading of a row leads
+ */
 /** @typedef {{row: HTMLElement, cells: Cell[]}} Row */
 
 /** Class of the cells of each kind of column. */
-const CELL_CLASSES = { path: "path", word: "", int: "num", bytes: "num", instant: "num" };
+const CELL_CLASSES = { path: "path", word: "", int: "num", bytes: "num", float: "num", instant: "num" };
 
 function makeSpacer() {
   const row = make("tr", undefined, "spacer");
@@ -19,12 +27,12 @@ class RowWindow {
   /**
    * @param {HTMLElement} scroller
    * @param {Column[]} columns
-   * @param {(column: Column, row: number) => string} label text of a cell as it is shown
+   * @param {Look} look
    */
-  constructor(scroller, columns, label) {
+  constructor(scroller, columns, look) {
     this.scroller = scroller;
     this.columns = columns;
-    this.label = label;
+    this.look = look;
     this.rowHeight = parseFloat(getComputedStyle(scroller).getPropertyValue("--row")) || 28;
     this.room = Math.floor(MAX_HEIGHT_PX / this.rowHeight); // rows that fit
     this.above = makeSpacer();
@@ -34,6 +42,8 @@ class RowWindow {
     /** Rows of the table that are shown. @type {Int32Array} */
     this.shown = new Int32Array(0);
     this.firstDrawn = -1;
+    /** The row that is marked. @type {number | null} */
+    this.marked = null;
     inside(scroller, "tbody").replaceChildren(this.above, this.below);
   }
 
@@ -74,13 +84,41 @@ class RowWindow {
     this.below.style.height = (this.shown.length - last) * height + "px";
   }
 
+  /**
+   * Mark a row and bring it into sight; false if it is not shown.
+   * @param {number} row
+   */
+  reveal(row) {
+    this.marked = row;
+    const position = this.shown.indexOf(row);
+    if (position >= 0) {
+      const inSight = this.scroller.clientHeight - 2 * this.rowHeight;
+      const top = position * this.rowHeight - this.scroller.scrollTop;
+      if (top < 0 || top > inSight) {
+        this.scroller.scrollTop = Math.max(0, position * this.rowHeight - inSight / 2);
+      }
+    }
+    this.redraw();
+    return position >= 0;
+  }
+
+  /**
+   * Return the row of the table that an element of it shows; null if there is none.
+   * @param {Element} element
+   */
+  rowAt(element) {
+    const position = this.rows.findIndex(({ row }) => row.contains(element));
+    return position < 0 ? null : this.shown[this.firstDrawn + position];
+  }
+
   /** @returns {Row} */
   makeRow() {
     const row = make("tr");
     const cells = this.columns.map((column) => {
-      const cell = make(column.kind === "path" ? "th" : "td", "", CELL_CLASSES[column.kind]);
-      if (column.kind === "path") cell.setAttribute("scope", "row");
-      const inner = make(column.name === "file_class" ? "span" : "bdi");
+      const isHead = column.name === this.look.head;
+      const cell = make(isHead ? "th" : "td", "", CELL_CLASSES[column.kind]);
+      if (isHead) cell.setAttribute("scope", "row");
+      const inner = make(isHead && this.look.href ? "a" : this.isChip(column) ? "span" : "bdi");
       const text = document.createTextNode("");
       inner.append(text);
       cell.append(inner);
@@ -90,21 +128,30 @@ class RowWindow {
     return { row, cells };
   }
 
+  /** @param {Column} column */
+  isChip(column) {
+    return column.name === "file_class" || (column.kind === "word" && Boolean(column.chips));
+  }
+
   /**
-   * Show a file in a row. Cells whose text stays are left alone: new cells are what would
+   * Show a row of the table. Cells whose text stays are left alone: new cells are what would
    * take longest after a key.
    * @param {Row} made
    * @param {number} position
    */
   fill(made, position) {
-    const file = this.shown[position];
+    const shownRow = this.shown[position];
     made.row.setAttribute("aria-rowindex", String(position + 2));
+    made.row.classList.toggle("marked", shownRow === this.marked);
     for (const { column, cell, inner, text } of made.cells) {
-      const shown = visible(this.label(column, file));
+      const shown = visible(this.look.label(column, shownRow));
+      if (inner instanceof HTMLAnchorElement && this.look.href) {
+        inner.setAttribute("href", this.look.href(shownRow));
+      }
       if (text.data === (shown || "–")) continue;
       text.data = shown || "–";
-      if (column.name === "file_class") {
-        inner.className = "chip " + cellText(column, file).replace(/[^a-z_]/g, "");
+      if (this.isChip(column)) {
+        inner.className = "chip " + this.look.chip(column, shownRow).replace(/[^a-z_]/g, "");
       }
       if (shown.length > 30) cell.title = shown;
       else cell.removeAttribute("title");
