@@ -26,12 +26,13 @@ from observing_monitor.model.messages import os_error_text
 from observing_monitor.model.wording import visible, visible_line
 from observing_monitor.processes.timelimit import leave
 from observing_monitor.processes.tuning import tune_process
-from observing_monitor.settings.receivers import receivers_of_file
-from observing_monitor.settings.toml import forget_pipes
+from observing_monitor.settings.toml import forget_pipes, has_receivers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
+
+    from observing_monitor.settings.receivers import Receiver
 
 
 PROGRAM = "observing_monitor"
@@ -84,6 +85,15 @@ def command_line() -> NoReturn:
     leave(main())
 
 
+def _receivers(config: str | None) -> list[Receiver]:
+    """Return the receivers of a settings file; most files have none."""
+    if not config or not has_receivers(config):
+        return []
+    from observing_monitor.settings.receivers import receivers_of_file
+
+    return receivers_of_file(config)
+
+
 def _dispatch(arguments: list[str], now: datetime.datetime) -> int:
     """Run a command; return its exit code."""
     if arguments[:1] == ["metrics"]:
@@ -96,7 +106,7 @@ def _dispatch(arguments: list[str], now: datetime.datetime) -> int:
     streams = read_streams(options, command)
     check_sources(options, streams, now)
     nights = {stream.name: nights_of_run(options, stream, now) for stream in streams}
-    receivers = receivers_of_file(options.config) if options.config else []
+    receivers = _receivers(options.config)
     unused = unknown_variables(os.environ, options, streams, receivers)
     if command == "check":
         from observing_monitor.commands.check import check_command

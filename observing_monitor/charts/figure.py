@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypedDict
+
+import msgspec
 
 # part of a figure, as in https://plotly.com/javascript/reference
 Json = dict[str, Any]
@@ -16,8 +17,7 @@ class Figure(TypedDict):
     layout: Json
 
 
-@dataclass
-class Chart:
+class Chart(msgspec.Struct):
     """A figure as plotly draws it, and a caption for those who cannot see it."""
 
     chart_id: str  # its address on the page

@@ -202,7 +202,7 @@ def _listed(exposures: DataFrame, taken: Taken, hrefs: Mapping[str, str] | None)
 
 
 def _strips(exposures: DataFrame, listed: _Exposures, axis: Axis) -> list[Strip]:
-    """Return one strip per type, or per filter of a type that has several."""
+    """Return one strip per type, or per filter."""
     import numpy as np
 
     kinds = exposures["observation_type"].fillna("other").astype(str).to_numpy()
@@ -241,7 +241,7 @@ def _tones(labels: Sequence[str]) -> Mapping[str, str]:
 
 
 def _marks(listed: _Exposures, rows: Rows, axis: Axis) -> list[Mark]:
-    """Return the marks of a strip; those closer than a pixel or two are one."""
+    """Return the marks of a strip; close ones are one."""
     starts = listed.taken.starts
     nearest = axis.length / MAX_MARKS
     groups: list[list[int]] = []
@@ -274,7 +274,7 @@ def _facts(exposure_time_s: float, target: str, program: str, airmass: float) ->
 
 
 def _late_strip(late: Floats | None, axis: Axis) -> list[Strip]:
-    """Return the strip of files that came late or were not ingested, if any."""
+    """Return the strip of late and failed files, if any."""
     import numpy as np
 
     if late is None:
@@ -307,7 +307,7 @@ def _gaps(use: NightUse, axis: Axis) -> list[Box]:
 
 
 def _curve(series: Metric, axis: Axis) -> Curve | None:
-    """Return a metric as lines, one per node; None without values on the axis."""
+    """Return a metric as lines, one per node, or None."""
     import numpy as np
 
     from observing_monitor.tables.intervals import seconds

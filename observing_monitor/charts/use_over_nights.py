@@ -23,7 +23,7 @@ PARTS = {
 
 
 def use_chart(nights: Sequence[Summary]) -> figure.Chart | None:
-    """Return the chart of science, gaps and the rest of each night, in hours.
+    """Return the chart of hours of each night.
 
     None if no night has exposures. A night whose twilights are not known has science alone.
 
@@ -64,7 +64,7 @@ def use_chart(nights: Sequence[Summary]) -> figure.Chart | None:
 
 
 def _parts(night: Summary) -> dict[str, float]:
-    """Return seconds of a night by PARTS; {} if no exposure is known."""
+    """Return seconds of a night by PARTS, or {}."""
     science, dark, gaps = (night.get(name) for name in ("science_s", "night_s", "gaps_s"))
     if science is None:
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.model import columns
 from observing_monitor.model.digest import digest, hex_digest
@@ -61,10 +61,26 @@ def changed_settings(looked: Looked, stream: Stream, source: DescribedSource) ->
     now = reading_settings(stream, source)
     before = (looked.get("derived") or {}).get(source.name)
     if before is not None:
+        # a setting that is newer than the data had its default
+        before = {**_usual(source), **before}
         return frozenset(name for name in {*before, *now} if before.get(name) != now.get(name))
     key = (looked.get("keys") or {}).get(source.name)
     is_same = key is None or key == _source_key(stream, source, schema_version=1)
     return frozenset() if is_same else frozenset(now) - PLACES
+
+
+def _usual(source: DescribedSource) -> dict[str, str]:
+    """Return a fingerprint of each setting's default."""
+    return {
+        field.name: hex_digest(repr(_default(field)), n_bytes=6)
+        for field in dataclasses.fields(source.settings)
+        if field.metadata.get("affects_reading", True)
+    }
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    factory: Any = field.default_factory
+    return field.default if factory is dataclasses.MISSING else factory()
 
 
 def has_other_settings(looked: Looked, stream: Stream) -> bool:

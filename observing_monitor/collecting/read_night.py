@@ -128,6 +128,7 @@ def read_night(task: NightTask, looked: Looked, looks: NightLooks, was_whole: bo
     }
     is_changed = any(value != looked.get(name) for name, value in row.items())
     row["changed_at"] = iso_utc(task.now) if is_changed else looked.get("changed_at")
+    _save_memories(reading)
     _write_looked(reading, row, sizes, derived)
     return Outcome(night, is_changed, len(merged.after.files), row, faults, reading.rows)
 
@@ -170,6 +171,8 @@ def read_sources(
                 readings[source.name] = Reading(attempts=loaded)
                 cached[source.name] = digests[source.name]
                 continue
+            if getattr(source.source, "remembers", False):
+                source.source.remind(task.night, task.store.load_memory(task.night, source.name))
             one = source.read(task.night)
             _count(source.name, one, rows)
             if nothing := nothing_understood(rows.get(source.name, {})):
@@ -320,13 +323,29 @@ def _is_worth_caching(source: TimedSource, reading: Reading) -> bool:
     )
 
 
+def _with_mark(state: Any, reading: Reading | None) -> Any:
+    """Return a look, marked if its reading lacks something."""
+    return {**state, "is_partial": True} if getattr(reading, "is_partial", False) else state
+
+
+def _save_memories(reading: NightReading) -> None:
+    for name, one in reading.readings.items():
+        remembered = getattr(one, "remember", None)
+        if remembered is not None:
+            reading.task.store.save_memory(reading.task.night, name, remembered)
+
+
 def _write_looked(
     reading: NightReading, row: Look, sizes: dict[str, int], derived: dict[str, dict[str, str]]
 ) -> None:
     """Write the state of the sources, and the result."""
     looks, problems = reading.looks, reading.problems
     silent = {name: state for name, state in looks.known.items() if name in problems}
-    answered = {name: state for name, state in looks.states.items() if name not in problems}
+    answered = {
+        name: _with_mark(state, reading.readings.get(name))
+        for name, state in looks.states.items()
+        if name not in problems
+    }
     now: dict[str, Any] = {
         "schema_version": columns.SCHEMA_VERSION,
         "version": __version__,

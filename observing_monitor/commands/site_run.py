@@ -78,7 +78,7 @@ class StreamSources(NamedTuple):
         return [source for made in self.sources.values() for source in made]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)  # nobody compares or prints it: imports faster
 class SiteRun:
     """A run that holds the lock, and its results."""
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from observing_monitor.judging.left_out import is_of_rows
+from observing_monitor.judging.left_out import is_of_rows, is_to_come
 from observing_monitor.judging.usual import numbers
 from observing_monitor.model.finding import (
     Finding,
@@ -263,7 +263,13 @@ def check_notes(night: Night) -> Iterable[Finding]:
 
     Notes on rows left out have their own finding, unless another counts these rows.
     """
-    rows = {name: [is_of_rows(note) for note in notes] for name, notes in night.notes.items()}
+    for name, notes in night.notes.items():
+        for words in filter(is_to_come, notes):
+            yield Finding("normal", words, "#notes", name)
+    rows = {
+        name: [is_of_rows(note) for note in notes if not is_to_come(note)]
+        for name, notes in night.notes.items()
+    }
     for name in rows:
         if any(rows[name]) and name not in night.counted:
             words = f"{name}: rows left out, listed on the night's page"

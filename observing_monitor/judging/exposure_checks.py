@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from observing_monitor.judging.checks import MAX_ROWS, listed
+from observing_monitor.judging.same_faults import keys_of
 from observing_monitor.model.finding import Finding, ListedFinding, Row, plain
 from observing_monitor.model.wording import clock, n_of
 from observing_monitor.settings.traits import FILE_STORES, file_sources, reports_files
@@ -36,6 +37,16 @@ class ExposureFindings:
 
     found: tuple[Finding, ...] = ()
     next_change: datetime.datetime | None = None
+
+    def beside(self, others: Iterable[Finding]) -> ExposureFindings:
+        """Return these without those of which others name every exposure."""
+        named = [keys_of(finding) for finding in others]
+        found = [
+            finding
+            for finding in self.found
+            if not (keys := keys_of(finding)) or not any(keys <= more for more in named)
+        ]
+        return replace(self, found=tuple(found))
 
 
 def exposure_findings(
@@ -149,7 +160,10 @@ def _without_files(bare: DataFrame, sources: str) -> Iterable[Finding]:
     facts = (first[name] for name in ("exposure", "observation_type", "target", "started_at"))
     rows = [Row(str(name), _told_of(*told)) for name, *told in zip(*facts, strict=True)]
     finding = Finding("warning", words, "#exposures", sources)
-    yield _of_exposures(finding, "without files", rows, len(bare))
+    # as `expected` has them, whose finding may be about the same exposures
+    numbers, names = bare["seq_num"].astype("str"), bare["obsid"].fillna(bare["exposure"])
+    keys = frozenset(numbers.fillna(names).tolist())
+    yield replace(_of_exposures(finding, "without files", rows, len(bare)), keys=keys)
 
 
 def _told_of(kind: object, target: object, started_at: pd.Timestamp) -> str:

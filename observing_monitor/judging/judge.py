@@ -101,6 +101,7 @@ def judge_night(
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
     # the sources' own checks use their own dates
     from_sources = [*_findings_of_sources(job, tables), *old_value_findings(headlines)]
+    exposures = exposures.beside(from_sources)
     night = _night(job, own, judged, shared, stopped, exposures, use)
     if job.issues:
         texts = {finding.href.removeprefix("#"): finding.text for finding in checks.findings(night)}
@@ -118,10 +119,9 @@ def judge_night(
         "completeness": completeness([{**night.summary, **headlines.values}]),
         **headlines.values,
     }
-    row["findings"] = [plain(finding) for finding in found]
     row["judged_at"] = iso_utc(job.now)
     row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use))
-    row["worse"] = dict(night.worse)
+    row["findings"], row["worse"] = [plain(finding) for finding in found], dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
     return row, own, judged, found

@@ -54,7 +54,7 @@ def _own_facts(job: NightWork) -> list[object]:
 
 
 def files_of_zeros(stream: Stream, row: IndexRow) -> list[str]:
-    """Return the names of the files that previews found to be full of zeros."""
+    """Return the files that previews found full of zeros."""
     return (row.get("previews") or {}).get("zeros", []) if stream.previews else []
 
 

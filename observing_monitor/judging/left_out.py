@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 # end of a note on rows left out, such as "counts.csv lines 3, 7: no night (x,1); left out"
+# how a note on what the next runs will read says so
+TO_COME = "still to be read; the next runs do that"
 _ROWS_LEFT_OUT = re.compile(r" \w+ \d+(?:, \d+)*(?: and [\d,]+ more)?: .*; left out$", re.DOTALL)
 # of the texts that are quoted
 MAX_QUOTED = 120
@@ -29,6 +31,11 @@ PLACE = f"{layout.INDEX_PAGE}#rows"
 def is_of_rows(note: str) -> bool:
     """True if a source's note tells of rows left out, which are counted, too."""
     return bool(_ROWS_LEFT_OUT.search(note))
+
+
+def is_to_come(note: str) -> bool:
+    """True if a note says what the next runs will read."""
+    return TO_COME in note
 
 
 def is_nothing_understood(rows: PlaceRows) -> bool:

@@ -32,7 +32,7 @@ def night_use(job: NightWork, tables: Tables) -> NightUse | None:
 
 
 def use_changes_at(job: NightWork, use: NightUse | None) -> datetime.datetime | None:
-    """Return when time alone will complete the use of a night: in the morning."""
+    """Return when time alone will complete a night: in the morning."""
     if use is None or use.known_until is None:
         return None
     return use.morning_at or job.stream.rule.bounds(job.night)[1]

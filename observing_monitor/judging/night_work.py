@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from observing_monitor.judging.known_issues import Issue
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
 
 # Not frozen: that takes five times as long to make, and a run makes one per night of ten years.
-@dataclass(slots=True, kw_only=True)
-class NightWork:
+class NightWork(msgspec.Struct, kw_only=True):
     """One night of a stream, its row of the index, and outside facts."""
 
     stream: Stream
@@ -25,7 +25,7 @@ class NightWork:
     row: IndexRow
     now: datetime.datetime
     # limits of what is usual for the stream at that time, by measure (`usual.usual_limits`)
-    usual: Mapping[str, float] = field(default_factory=dict)
+    usual: Mapping[str, float] = msgspec.field(default_factory=dict)
     # known issues of the night
     issues: tuple[Issue, ...] = ()
     # how files usually come (`usual_flows.usual_flows`); None unless the night is tonight

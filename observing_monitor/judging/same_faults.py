@@ -21,7 +21,7 @@ def each_fault_once(found: Iterable[Finding]) -> list[Finding]:
     made: list[Finding] = []
     listed: list[int] = []  # positions of findings with keys
     for finding in found:
-        if not _keys(finding):
+        if not keys_of(finding):
             made.append(finding)
             continue
         position = next(
@@ -35,17 +35,18 @@ def each_fault_once(found: Iterable[Finding]) -> list[Finding]:
     return made
 
 
-def _keys(finding: Finding) -> frozenset[str]:
+def keys_of(finding: Finding) -> frozenset[str]:
+    """Return what a finding says is absent, empty for other findings."""
     return finding.keys if isinstance(finding, ListedFinding) else frozenset()
 
 
 def _is_part(one: Finding, other: Finding) -> bool:
     """True if two sources report the same, or one of them more."""
-    return one.source != other.source and _keys(one) <= _keys(other)
+    return one.source != other.source and keys_of(one) <= keys_of(other)
 
 
 def _joined(one: Finding, other: Finding) -> Finding:
-    fuller = other if _keys(one) < _keys(other) else one
+    fuller = other if keys_of(one) < keys_of(other) else one
     sources = dict.fromkeys([*one.source.split(", "), *other.source.split(", ")])
     return replace(
         fuller, level=worst([one.level, other.level]), source=", ".join(filter(None, sources))

@@ -115,6 +115,11 @@ class Reading:
     append_exposures : bool
         True if `exposures` are added to earlier reports, as those of headers that are read once.
         A report of the same exposure replaces the earlier one.
+    remember : bytes, optional
+        What the source gets from `remind` before it reads the night again. None keeps nothing.
+    is_partial : bool
+        True if there was no time for everything. The key `is_partial` of the stored look is then
+        True, so that a look without it has the night read again.
     fault : str
         What could not be read of the night, though the rest was: a fault of the source. The
         tables are merged all the same.
@@ -140,6 +145,8 @@ class Reading:
     fault: str = ""
     exposures: DataFrame | None = None
     append_exposures: bool = False
+    remember: bytes | None = None
+    is_partial: bool = False
 
 
 def _no_exposures() -> DataFrame:

@@ -172,7 +172,7 @@ def _unit_vectors(ra: Floats, dec: Floats) -> Floats:
 
 
 def _precession(date: float) -> Floats:
-    """Return the rotation from the axes of 2000 to those of a date."""
+    """Return the rotation from 2000's axes to a date's."""
     import ephem
     import numpy as np
 

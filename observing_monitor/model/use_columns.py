@@ -33,7 +33,8 @@ USE = (
         "Gaps between the twilights, added up: times without an exposure, longer than `gap_min_s`",
         "Gaps, sum",
     ),
-    Column("n_gaps", "int", "Number of gaps between the twilights", "Gaps"),
+    # `n_gaps` is a number of the source `expected`: of the sequence
+    Column("n_time_gaps", "int", "Number of gaps between the twilights", "Gaps"),
     Column(
         "started_late_s",
         "float",

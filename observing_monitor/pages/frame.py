@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor import __version__
 from observing_monitor.model.digest import digest, running_digest, short_fingerprint
@@ -32,8 +33,7 @@ NOT_SHOWN = {
 }
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(msgspec.Struct, frozen=True, dict=True):
     """A site: everything that all pages of a run share.
 
     Attributes
@@ -65,7 +65,7 @@ class Site:
 
         A new field is part of it unless NOT_SHOWN names it.
         """
-        shown = (f.name for f in fields(self) if f.name not in NOT_SHOWN)
+        shown = (name for name in self.__struct_fields__ if name not in NOT_SHOWN)
         return digest([(name, repr(getattr(self, name))) for name in shown])
 
     @property

@@ -133,7 +133,11 @@ def _tables(stream: Stream, output: Output, night: str) -> list[str]:
     """Return the paths of tables, damaged ones included."""
     folder = layout.night_store(stream.name, night)
     paths = _paths_in(output, folder)
-    return [path for path in paths if layout.table_of_file(path) in columns.TABLES]
+    return [
+        path
+        for path in paths
+        if layout.table_of_file(path) in columns.TABLES or layout.is_memory_file(path)
+    ]
 
 
 def _previews(stream: Stream, output: Output, night: str) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from observing_monitor.judging.night_work import NightWork
 from observing_monitor.pages.frame import Site
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import IndexRow
 
 
-@dataclass(slots=True, kw_only=True)
-class NightJob(NightWork):
+class NightJob(NightWork, kw_only=True):
     """A night to judge and to publish."""
 
     site: Site
@@ -32,8 +32,7 @@ class NightJob(NightWork):
     is_looked_at: bool = False  # whether its files on disk are compared with what was written
 
 
-@dataclass(frozen=True)
-class JudgedNight:
+class JudgedNight(msgspec.Struct, frozen=True):
     """A judged night: everything that its page shows.
 
     Attributes

@@ -108,7 +108,7 @@ class NightPages:
         }
 
     def _exposure_hrefs(self) -> dict[str, str]:
-        """Return where the row of each exposure of the log is, by its anchor."""
+        """Return where each row of the log is, by anchor."""
         if self.content.log is None:
             return {}
         night, anchors = self.night.job.night, self.exposures.anchors

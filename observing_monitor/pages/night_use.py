@@ -58,7 +58,7 @@ def _facts(use: NightUse) -> list[Fact]:
         (words["science_s"], wording.seconds(use.science_s)),
         (words["open_shutter_s"], wording.seconds(use.open_shutter_s)),
         (words["n_exposures_science"], wording.count_text(use.n_exposures_science)),
-        (words["n_gaps"], _gap_words(use)),
+        (words["n_time_gaps"], _gap_words(use)),
         (words["started_late_s"], wording.seconds(use.started_late_s)),
         (words["ended_early_s"], wording.seconds(use.ended_early_s)),
     ]

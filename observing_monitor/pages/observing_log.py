@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # columns that are left out if no exposure has a value
 _FACTS = (
+    "obsid",
     "instrument",
     "seq_num",
     "observation_type",
@@ -88,7 +89,7 @@ def is_told(rows: DataFrame, name: str) -> bool:
     """True if a column says something."""
     if name == "instrument":
         return bool(rows[name].nunique() > 1)
-    if name == "seq_num":
+    if name in ("obsid", "seq_num"):
         told = rows[rows[name].notna()]
         return bool((told[name].astype("str") != told["exposure"]).any())
     return bool(rows[name].notna().any())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from observing_monitor.errors import StoreError
 from observing_monitor.model.nights import nights_between
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from observing_monitor.storage.output import Output
 
 
-@dataclass(frozen=True)
-class OtherStream:
+class OtherStream(msgspec.Struct, frozen=True):
     """A stream whose metrics another one shows."""
 
     stream: Stream
@@ -52,7 +52,7 @@ def split_name(name: str, site: Site) -> tuple[str, str]:
 def other_streams(
     site: Site, stream: Stream, indexes: Mapping[str, Index]
 ) -> dict[str, OtherStream]:
-    """Return the other streams that any version of a stream shows, by name.
+    """Return the other streams that a stream shows, by name.
 
     Their indexes are read unless `indexes` has them.
     """

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from observing_monitor.errors import OutputError
 from observing_monitor.judging import usual
 from observing_monitor.judging.usual_flows import forget_old, usual_flows
 from observing_monitor.pages import render
 from observing_monitor.pages.night_files import base_path, files_of
-from observing_monitor.pages.other_streams import other_streams
 from observing_monitor.pages.published import NightDone, NightsPublished
 from observing_monitor.pages.stale import is_untouched, made_for, night_jobs, stale_nights
 from observing_monitor.processes import workers
@@ -45,7 +46,7 @@ Progress = Callable[[NightDone], object]  # called with each night
 ROUNDS = 2
 
 
-@dataclass
+@dataclass(eq=False, repr=False)  # nobody compares or prints it: imports faster
 class NightsPublisher:
     """The nights of a stream that are published in one run."""
 
@@ -69,7 +70,11 @@ class NightsPublisher:
         read_at, name = collected.read_at, self.stream.name
         self.read_at = self.now if read_at is None else read_at.get(name)
         self.looked_at = collected.looked_at.get(name)
-        self.others = other_streams(self.site, self.stream, collected.indexes)
+        names = (name for then in self.stream.versions for name in then.timeline)
+        if any("/" in name for name in names):  # as STREAM/METRIC; most streams show their own
+            from observing_monitor.pages.other_streams import other_streams
+
+            self.others = other_streams(self.site, self.stream, collected.indexes)
 
     def publish(self) -> NightsPublished:
         """Write the pages that are not current, the newest first.
@@ -139,7 +144,7 @@ class NightsPublisher:
         summaries = (row.get("summary") for row in [*(job.row for job in before), *rows])
         limits = usual.usual_limits(summaries)[len(before) :]
         return [
-            replace(job, row=row, usual=limit, flows=self._flows(job))
+            structs.replace(job, row=row, usual=limit, flows=self._flows(job))
             for job, row, limit in zip(jobs, rows, limits, strict=True)
         ]
 
@@ -202,7 +207,7 @@ def _part_of(job: NightJob) -> NightJob:
     folders = [store.night_folder(night) for night in nights]
     folders += [layout.night_store(other.stream, other.night) for other in job.of_others]
     output = job.site.output.part(base_path(job), *(f"{folder}/" for folder in folders))
-    return replace(job, site=replace(job.site, output=output))
+    return structs.replace(job, site=structs.replace(job.site, output=output))
 
 
 def _publish_elsewhere(

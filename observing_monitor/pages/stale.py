@@ -13,7 +13,6 @@ the index holds the instant of that change.
 from __future__ import annotations
 
 import datetime
-from dataclasses import fields
 from typing import TYPE_CHECKING, cast
 
 from msgspec import to_builtins
@@ -38,7 +37,6 @@ from observing_monitor.pages.night_files import (
     usual_endings,
 )
 from observing_monitor.pages.night_job import NightJob
-from observing_monitor.pages.other_streams import nights_of_others
 from observing_monitor.storage import layout
 from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_only_page_left, is_pruned
 from observing_monitor.tables import cross_night
@@ -51,7 +49,7 @@ if TYPE_CHECKING:
     from observing_monitor.pages.contexts import StreamCard
     from observing_monitor.pages.frame import Site
     from observing_monitor.pages.glossary import WordGroup
-    from observing_monitor.pages.other_streams import OtherStream
+    from observing_monitor.pages.other_streams import OtherNight, OtherStream
     from observing_monitor.pages.stream_state import State
     from observing_monitor.settings.stream import Stream
     from observing_monitor.storage.index import Index
@@ -127,7 +125,7 @@ def _previews(job: NightJob, row: IndexRow) -> str | None:
 def stream_key(common: str, index: Index, state: State) -> str:
     """Fingerprint of a stream's page, and of its data."""
     # the fingerprints of the nights' pages stand for their summaries
-    values = [getattr(state, f.name) for f in fields(state) if f.name != "summaries"]
+    values = [getattr(state, name) for name in state.__struct_fields__ if name != "summaries"]
     return digest([common, _night_keys(index, state.summaries), *map(to_builtins, values)])
 
 
@@ -291,11 +289,20 @@ def night_jobs(
             common=common,
             endings=endings,
             on_rows=_on_rows(index, row) if night == newest else (),
-            of_others=tuple(nights_of_others(others, then.rule.bounds(night))) if others else (),
+            of_others=_of_others(others, then, night) if others else (),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
             read_at=read_at,
             is_looked_at=looked_at is None or night in looked_at,
         )
+
+
+def _of_others(
+    others: Mapping[str, OtherStream], stream: Stream, night: datetime.date
+) -> tuple[OtherNight, ...]:
+    """Return the nights of other streams that a night's timeline shows."""
+    from observing_monitor.pages.other_streams import nights_of_others
+
+    return tuple(nights_of_others(others, stream.rule.bounds(night)))
 
 
 def _on_rows(index: Index, row: IndexRow) -> tuple[Finding, ...]:

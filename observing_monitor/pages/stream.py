@@ -6,9 +6,9 @@ They are made from rows of the index alone.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import structs
 
 from observing_monitor.feeds.site_status import Status, page_address
@@ -72,8 +72,7 @@ def _status(site: Site, stream: Stream, state: State) -> Status:
     )
 
 
-@dataclass(frozen=True)
-class _Publisher:
+class _Publisher(msgspec.Struct, frozen=True):
     """The pages over a stream's nights."""
 
     site: Site

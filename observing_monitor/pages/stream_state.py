@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+import msgspec
 
 from observing_monitor.model import finding
 from observing_monitor.model.columns import Summary
@@ -26,8 +27,7 @@ RECENT_NIGHTS = 2  # the newest nights, whose worst status is the stream's
 OURSELVES = "observing_monitor"  # name of this program among the sources that have faults
 
 
-@dataclass(frozen=True)
-class State:
+class State(msgspec.Struct, frozen=True):
     """The status of a stream, and what is wrong."""
 
     summaries: Sequence[Summary]  # newest first

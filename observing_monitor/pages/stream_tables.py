@@ -43,7 +43,7 @@ OF_EXPOSURES = (
     "n_exposures_science",
     "science_s",
     "open_shutter_s",
-    "n_gaps",
+    "n_time_gaps",
     "started_late_s",
     "ended_early_s",
 )

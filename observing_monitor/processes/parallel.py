@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
+import select
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from typing import Any
 
@@ -61,6 +64,22 @@ if os.getppid() == int(parent):
     os._exit(0)
 os._exit(1)
 """
+# The same for `each_in_process`: it calls the function with one task after the other, and sends
+# each result with its length before it.
+START_S = 30.0
+_READY = b"ready"
+_EACH = _PROGRAM.replace(
+    """    marshal.dump(function(*arguments), sys.stdout.buffer)
+    sys.stdout.flush()
+""",
+    """    sys.stdout.buffer.write(b"ready")
+    sys.stdout.flush()
+    for task in arguments:
+        result = marshal.dumps(function(*task))
+        sys.stdout.buffer.write(len(result).to_bytes(8, "big") + result)
+        sys.stdout.flush()
+""",
+)
 
 
 def start_process(function: Callable[..., Result], *arguments: Any) -> Callable[[], Result | None]:
@@ -122,6 +141,53 @@ def call_in_process(
     return cast(Result, marshal.loads(output)) if process.returncode == 0 else None
 
 
+def each_in_process(
+    function: Callable[..., Result], tasks: Sequence[tuple[Any, ...]], limit_s: float
+) -> Iterator[Result]:
+    """Yield `function(*task)` for each task, from one other process.
+
+    It ends early if the process failed, was killed, or is killed because a task took longer than
+    `limit_s`: the next task is the one to blame. Tasks and results have to be values that
+    `marshal` can write. Raises OSError if no process can start.
+    """
+    import marshal
+
+    process = _start(function, _EACH)
+    assert process.stdin and process.stdout
+    try:
+        # it reads all tasks before it writes
+        with contextlib.suppress(OSError):
+            process.stdin.write(_given(tuple(tasks)))
+            process.stdin.close()
+        ready_by = time.monotonic() + START_S
+        if _received(process.stdout.fileno(), len(_READY), ready_by) != _READY:
+            raise ChildProcessError(errno.ECHILD, "a process did not start")
+        for _ in tasks:
+            end = time.monotonic() + limit_s
+            length = _received(process.stdout.fileno(), 8, end)
+            data = length and _received(process.stdout.fileno(), int.from_bytes(length, "big"), end)
+            if not data:
+                return
+            yield cast(Result, marshal.loads(data))
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def _received(pipe: int, n_bytes: int, end: float) -> bytes | None:
+    """Return bytes from a pipe; None if it ends before, or is late."""
+    data = bytearray()
+    while len(data) < n_bytes:
+        if not select.select([pipe], [], [], max(end - time.monotonic(), 0))[0]:
+            return None
+        piece = os.read(pipe, n_bytes - len(data))
+        if not piece:
+            return None
+        data += piece
+    return bytes(data)
+
+
 def _given(arguments: tuple[Any, ...]) -> bytes:
     """Return the package's place and the arguments, packed."""
     import marshal
@@ -130,7 +196,7 @@ def _given(arguments: tuple[Any, ...]) -> bytes:
     return marshal.dumps(([place, *filter(None, sys.path)], arguments))
 
 
-def _start(function: Callable[..., Any]) -> subprocess.Popen[bytes]:
+def _start(function: Callable[..., Any], program: str = _PROGRAM) -> subprocess.Popen[bytes]:
     """Start a process that calls a function with what it reads."""
     import subprocess
 
@@ -138,7 +204,7 @@ def _start(function: Callable[..., Any]) -> subprocess.Popen[bytes]:
     # -I and -S: without the user's settings and packages, it starts in a third of the time
     options = ["-I", "-S", *(["-X", "utf8"] if sys.flags.utf8_mode else [])]
     return subprocess.Popen(
-        [sys.executable, *options, "-c", _PROGRAM, *map(str, (os.getpid(), *words))],
+        [sys.executable, *options, "-c", program, *map(str, (os.getpid(), *words))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import structs
 
 from observing_monitor.settings.limits import (
     check_limits,
@@ -28,8 +31,7 @@ if TYPE_CHECKING:
     from observing_monitor.readers.store_options import Storage
 
 
-@dataclass(frozen=True)
-class StreamTable:
+class StreamTable(msgspec.Struct, frozen=True):
     """The parts that a stream is built from."""
 
     section: Section
@@ -141,13 +143,13 @@ def dated_streams(
     for change in changes:
         section = table.section.within(f"of night {change.night}:")
         described = replace(table.described, **_changed_limits(section, change))
-        table = replace(table, described=described)
+        table = structs.replace(table, described=described)
         for name, settings in change.sources.items():
             _check_source_change(section, name, settings, names)
             source_changes[name] = {**source_changes.get(name, {}), **settings}
         yield (
             change.night,
-            build_stream(replace(table, section=section), source_changes),
+            build_stream(structs.replace(table, section=section), source_changes),
         )
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import configargparse
+from msgspec import structs
 
 from observing_monitor.errors import UsageError
 from observing_monitor.processes.timelimit import LOOK_S, within
@@ -122,8 +122,8 @@ def _read_stream(
     described.sources = [*of_address, *described.sources]
     table = StreamTable(section, name, name, described, storages)
     stream = build_stream(table)
-    later = dated_streams(replace(table, section=dated), stream, changes)
-    return replace(stream, later=tuple(later))
+    later = dated_streams(structs.replace(table, section=dated), stream, changes)
+    return structs.replace(stream, later=tuple(later))
 
 
 def stream_of_flags(name: str, input_dir: str | Path, **settings: Any) -> Stream:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import functools
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from observing_monitor.model.digest import digest
 from observing_monitor.model.nights import NightRule
@@ -47,8 +49,7 @@ class DescribedSource:
         return source_class(self.kind).place_of(self.settings)
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True, dict=True):
     """A stream, ready to be collected and shown."""
 
     name: str
@@ -98,8 +99,8 @@ class Stream:
         the packages that sources come from: an upgrade may judge or word differently.
         """
         values = [
-            (f.name, repr(getattr(self, f.name)))
-            for f in fields(self)
-            if f.name not in WITHOUT_EFFECT
+            (name, repr(getattr(self, name)))
+            for name in self.__struct_fields__
+            if name not in WITHOUT_EFFECT
         ]
         return digest([values, [source_version(source.kind) for source in self.sources]])

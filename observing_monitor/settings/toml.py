@@ -6,7 +6,6 @@ import dataclasses
 import re
 import tomllib
 import typing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,8 +52,7 @@ _TOML_ERRORS = {
 _OTHER_TOML_ERROR = "this is not TOML; write KEY = VALUE, or [TABLE] as a heading"
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A table of the settings file, for messages and paths."""
 
     where: str  # such as "site.toml: [streams.auxTel]"
@@ -153,6 +151,12 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     if not isinstance(streams, dict) or not all(isinstance(one, dict) for one in streams.values()):
         raise UsageError(f"{path}: [streams] has a table for each stream; write [streams.NAME]")
     return tables
+
+
+def has_receivers(path: str | Path) -> bool:
+    """True if a settings file has a table `notify`."""
+    tables = read_settings(path)
+    return any("notify" in table for table in [tables, *tables.get("streams", {}).values()])
 
 
 def _read_toml(path: str | Path) -> dict[str, Any]:

@@ -229,6 +229,8 @@ class Telling(Source, Protocol):
         only another source of the stream has changed.
     of_others : tuple of str
         Patterns of other sources' metrics that `numbers` and `check` need.
+    remembers : bool
+        True if `Reading.remember` is kept, and given to `remind`.
     """
 
     meanings: ClassVar[dict[str, str]] = {}
@@ -237,6 +239,22 @@ class Telling(Source, Protocol):
     histories: ClassVar[tuple[str, ...]] = ()
     looks_at_all: ClassVar[bool] = False
     of_others: ClassVar[tuple[str, ...]] = ()
+    remembers: bool = False
+
+    def remind(self, night: datetime.date, remembered: bytes | None) -> None:
+        """Take what the last reading of a night remembered.
+
+        Called before `read`, if `remembers` is True.
+
+        Parameters
+        ----------
+        night : date
+            The night.
+        remembered : bytes or None
+            `Reading.remember` of the last reading, by whatever version and settings. None if
+            nothing was kept.
+        """
+        return
 
     def look_again(self, night: datetime.date, earlier: Known, changed: Collection[str]) -> Known:
         """Return `look`, the first with changed settings.

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from observing_monitor.model.reading import Known
     from observing_monitor.readers.listing import Listing
     from observing_monitor.sources.base import Asked
+    from observing_monitor.sources.file_headers import HeaderReader
+
+
+# of a look, after a reading that had no time for all headers
+IS_PARTIAL = "is_partial"
 
 
 class FileStore(Telling):
@@ -80,6 +85,23 @@ class FileStore(Telling):
             "folders, and `=> NEW` adds those that the paths lack.",
             example="storage/",
         )
+        headers: bool | dict[str, list[str]] = setting(
+            False,
+            "Read the FITS headers of new files, and show their exposures. A table names the "
+            "keywords of our columns, where they are not the usual ones.",
+            example={"target": ["OBJECT"], "observation_type_original": ["OBSTYPE"]},
+        )
+        headers_s: float = setting(
+            10.0,
+            "Time for headers in each run. The others are read by the next runs, newest first.",
+            affects_reading=False,
+        )
+        types: dict[str, str] = setting(
+            {},
+            "A header's word for the type of an exposure = ours: bias, dark, flat, arc, science, "
+            "acquisition, focus, test or other.",
+            example={"skyflat": "flat"},
+        )
 
     @staticmethod
     def stages_of(settings: FileStore.Settings) -> tuple[str, ...]:
@@ -110,6 +132,9 @@ class FileStore(Telling):
         zone = zone_named("transfer_log_zone", settings.transfer_log_zone)
         prefix = settings.transfer_log_prefix
         self.log = RsyncLog(settings.path, settings.transfer_log, zone, prefix, asked.limits)
+        self.remembers = settings.headers is not False
+        self._remembered: bytes | None = None
+        self.headers = _header_reader(settings) if self.remembers else None
 
     def nights(self) -> set[datetime.date]:
         """Return the nights of all folders and loose files."""
@@ -120,7 +145,16 @@ class FileStore(Telling):
 
         The files of a settled night are not listed while its folders' times stay the same. The
         logs grow with each file of any night, so what counts is their lines about this night.
+        A night with headers to come is read again if there is time for them.
         """
+        state = self._look(night, known)
+        if known and known.get(IS_PARTIAL):
+            others = {key: value for key, value in state.items() if key != IS_PARTIAL}
+            is_late = self.headers is not None and self.headers.is_spent
+            return {**others, IS_PARTIAL: True} if is_late else others
+        return state
+
+    def _look(self, night: datetime.date, known: Known) -> Known:
         self._refuse_purged(night, known)
         folders = self.tree.night_folders().get(night, [])
         glance = (known or {}).get("glance", {})
@@ -171,7 +205,7 @@ class FileStore(Telling):
             is_logged = logged.notna()
         settings = self.settings
         left_out = LeftOut(settings.path, settings.skip, settings.whole_folders, listing)
-        return Reading(
+        reading = Reading(
             files=files,
             notes=[note for note in notes if not fault.startswith(note)],
             unread=shown_all(listing.unread),
@@ -183,6 +217,35 @@ class FileStore(Telling):
             fault=fault,
             without_effect=without_effect,
         )
+        if self.headers is not None:
+            self._add_headers(night, reading, left_out)
+        return reading
+
+    def remind(self, night: datetime.date, remembered: bytes | None) -> None:
+        """Take what the last reading of a night remembered of its headers."""
+        self._remembered = remembered
+
+    def _add_headers(self, night: datetime.date, reading: Reading, left_out: LeftOut) -> None:
+        """Add the exposures in the files' headers to a reading."""
+        assert self.headers is not None and reading.files is not None
+        root, elsewhere = str(self.settings.path), reading.elsewhere
+
+        def is_gone(file_id: str) -> bool:
+            path = f"{root}/{file_id}"
+            return file_id in elsewhere or left_out.is_left_out(file_id, path, False)
+
+        files = reading.files
+        found = self.headers.read(files, root, night, self._remembered, is_gone)
+        reading.files = files.assign(
+            exposure=files["exposure"].fillna(files["file_id"].map(found.names).astype("str"))
+        )
+        reading.exposures, reading.remember = found.exposures, found.remembered
+        # what was remembered may have been lost
+        reading.append_exposures = not found.was_known
+        reading.is_partial = bool(found.n_left)
+        reading.notes += found.notes
+        if found.counts.n_read:
+            reading.counts = {**(reading.counts or {}), found.place: found.counts}
 
     def _refuse_purged(self, night: datetime.date, known: Known) -> None:
         """Raise SourceError if the night had folders and has none."""
@@ -248,3 +311,9 @@ class FileStore(Telling):
             return ""
         loose = [entry.path for entry in self.tree.loose(night)]
         return self.log.digest(night, self.tree.night_folders().get(night, []), loose)
+
+
+def _header_reader(settings: FileStore.Settings) -> HeaderReader:
+    from observing_monitor.sources.file_headers import HeaderReader
+
+    return HeaderReader(settings.headers, settings.types, settings.headers_s)

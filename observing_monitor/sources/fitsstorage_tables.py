@@ -47,7 +47,7 @@ class FitsDatabase:
             yield connection
 
     def columns_of(self, table: str) -> set[str]:
-        """Return the columns of a table, none if it is missing or may not be read."""
+        """Return the columns of a table, or none."""
         if self._columns is None:
             with self.connect():
                 pass

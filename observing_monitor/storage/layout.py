@@ -17,6 +17,7 @@ turns them into paths.
     data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
     data/stream=STREAM/night=YYYY-MM-DD/{exposures,reports}.parquet     if it has exposures
     data/stream=STREAM/night=YYYY-MM-DD/_halves.{files,ingests}.parquet  previews.json
+    data/stream=STREAM/night=YYYY-MM-DD/_memory.SOURCE.json             of sources that read headers
     .lock  .unfinished/
     .observing_monitor                     the list of our files; of a store elsewhere, in it
 
@@ -87,6 +88,7 @@ EVERY_RUN = (HEARTBEAT_JS, STATUS_JSON, TEXTFILE)
 # Beginnings of names in the store, and the ending of its tables.
 _STREAM, _NIGHT = "stream=", "night="
 ATTEMPTS_PREFIX, _UNMATCHED = "_attempts.", "_halves."
+MEMORY_PREFIX = "_memory."
 _TABLE = ".parquet"
 
 
@@ -278,6 +280,17 @@ def table_of_file(name: str) -> str:
 def looked_file(stream: str, night: Night) -> str:
     """Return the path of the last look at a night's sources."""
     return f"{night_store(stream, night)}/looked.json"
+
+
+def memory_file(stream: str, night: Night, source: str) -> str:
+    """Return the path of what a source remembers of a night."""
+    name = f"{MEMORY_PREFIX}{urllib.parse.quote(source, safe='')}{DATA}"
+    return f"{night_store(stream, night)}/{name}"
+
+
+def is_memory_file(path: str) -> bool:
+    """True if a file has what a source remembers."""
+    return path.rpartition("/")[2].startswith(MEMORY_PREFIX)
 
 
 def previews_file(stream: str, night: Night) -> str:

@@ -15,7 +15,6 @@ import os
 import re
 import socket
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -410,6 +409,8 @@ class Output(Ownership):
 @contextlib.contextmanager
 def _in_parallel() -> Iterator[Callable[..., None]]:
     """Run each call in one of N_THREADS threads, as `Output.parallel_writes`."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(N_THREADS) as threads:
         calls: list[Future[Any]] = []
         yield lambda function, *args: calls.append(threads.submit(function, *args))

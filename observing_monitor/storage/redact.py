@@ -12,7 +12,6 @@ import re
 from typing import TYPE_CHECKING
 
 from observing_monitor.errors import UsageError
-from observing_monitor.storage.hidden_forms import forms_of
 from observing_monitor.storage.layout import ASSETS
 
 if TYPE_CHECKING:
@@ -33,8 +32,12 @@ class Redaction:
     def __init__(self, texts: Iterable[str]) -> None:
         # longer texts first: a folder inside another hidden one
         self.texts = tuple(sorted(set(texts) - {""}, key=lambda text: (-len(text), text)))
-        forms = map(forms_of, self.texts)
-        self._forms = [(re.compile(one.pattern), one.anchor) for one in forms]
+        self._forms: list[tuple[re.Pattern[bytes], bytes]] = []
+        if self.texts:  # most sites hide nothing: their runs need no table of characters
+            from observing_monitor.storage.hidden_forms import forms_of
+
+            forms = map(forms_of, self.texts)
+            self._forms = [(re.compile(one.pattern), one.anchor) for one in forms]
 
     def text(self, text: str) -> str:
         """Return a text with the hidden texts struck out."""

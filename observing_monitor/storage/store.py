@@ -299,6 +299,14 @@ class Store:
             return None
         return from_parquet(data, columns.ATTEMPTS)
 
+    def save_memory(self, night: datetime.date, source: str, remembered: bytes) -> None:
+        """Write what a source remembers of a night."""
+        self.output.write_changed(layout.memory_file(self.stream, night, source), remembered)
+
+    def load_memory(self, night: datetime.date, source: str) -> bytes | None:
+        """Return what `save_memory` wrote, or None."""
+        return self.output.read(layout.memory_file(self.stream, night, source))
+
     def forget_attempts(self) -> None:
         """Remove the cached attempts of all sources."""
         for name in self.output.names(self.folder):

@@ -162,7 +162,7 @@ def numbers_of(use: NightUse) -> dict[str, float | int | None]:
         "science_s": round(use.science_s, 3),
         "night_s": _rounded(use.night_s),
         "gaps_s": None if use.gaps is None else round(sum(gap.length_s for gap in use.gaps), 3),
-        "n_gaps": None if use.gaps is None else len(use.gaps),
+        "n_time_gaps": None if use.gaps is None else len(use.gaps),
         "started_late_s": _rounded(use.started_late_s),
         "ended_early_s": _rounded(use.ended_early_s),
     }
@@ -328,7 +328,7 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
 
 
 def _names(exposures: DataFrame, column: str) -> Series[str]:
-    """Return a column; the band stands for a filter that is not known."""
+    """Return a column; a band stands for an unknown filter."""
     values = exposures[column]
     return values.fillna(exposures["band"]) if column == "physical_filter" else values
 

@@ -214,7 +214,7 @@ def _differs(values: Series[Any], first: NDArray[int64]) -> NDArray[bool_]:
 
 
 def rows_of_files(files: DataFrame, exposures: DataFrame) -> NDArray[int64]:
-    """Return the position of each file's exposure, or -1.
+    """Return the row of each file's exposure, or -1.
 
     By `exposure`, else `obsid`, either of which may be the other's name, else `seq_num`. A name
     that two instruments use is no key.

@@ -16,11 +16,13 @@ from conftest import CHECKOUT
 from running import run, times
 
 import observing_monitor
+from observing_monitor.model import columns
 
 ARCHIVE = CHECKOUT / "tests" / "corpus" / "site_0_1.tar.xz"
 NOW = datetime.datetime(2021, 1, 3, 4, 5, tzinfo=datetime.UTC)  # five minutes after its last run
 N_DAYS = 5  # reach back to its first nights
 PAGES_ONLY = [f"guider/2020-12-{day}.html" for day in (29, 30)]  # their tables were pruned
+OF_EXPOSURES = {c.name for c in columns.USE}  # later versions have these
 WORDS = ("info", "acknowledged")  # sentences, which may be worded in another way
 
 
@@ -68,7 +70,7 @@ def numbers(folder, *without):
             {
                 name: normal.get(value, value) if name == "status" else value
                 for name, value in night.items()
-                if name not in (*WORDS, *without)
+                if name not in (*WORDS, *without) and not (value is None and name in OF_EXPOSURES)
             }
             for night in json.loads((folder / "site" / stream / "nights.json").read_text())[
                 "nights"

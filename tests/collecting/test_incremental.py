@@ -43,6 +43,9 @@ import sys, datetime
 from observing_monitor import cli
 code = cli.main(sys.argv[1:], datetime.datetime.fromisoformat({now.isoformat()!r}))
 heavy = {{'pandas', 'numpy', 'plotly', 'pyarrow', 'jinja2', 'sqlalchemy', 'tqdm'}}
+ours = 'pages.other_streams pages.observing_log pages.night_page judging.night_use judging.judge'
+ours += ' tables.night_use tables.observed settings.receivers storage.hidden_forms feeds.notify'
+heavy |= {{f'observing_monitor.{{name}}' for name in ours.split()}}
 print(code, sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run(

@@ -19,6 +19,7 @@ from running import contents, nights, run, start, times
 DAYS = [datetime.date(2020, 2, 3) + datetime.timedelta(days=n) for n in range(10)]
 NOW = datetime.datetime(2020, 2, 12, 20, tzinfo=datetime.UTC)  # in the last night
 ASKED = {"ingested": 6, "failed": 2, "missing": 1, "not_fits": 1}
+OF_EXPOSURES = ("exposures.parquet", "reports.parquet")
 TABLES = (
     "files.parquet",
     "ingests.parquet",
@@ -89,16 +90,16 @@ def test_nothing_goes_unasked(site, made, capsys):
     sizes = [
         os.path.getsize(site / "site" / "data" / "stream=latiss" / f"night={night}" / name)
         for night in DAYS[:4]
-        for name in TABLES
+        for name in (*TABLES, *OF_EXPOSURES)
     ]
     assert told[0] == "latiss: tonight is 2020-02-12"
     assert told[1].startswith(
-        "  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 24 files, "
+        "  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 30 files, "
     )
     span = "2020-02-03 to 2020-02-06"
-    total = f"4 nights, {span}: 20 files, {sum(sizes) / 1e6:.1f} MB"
+    total = f"4 nights, {span}: 28 files, {sum(sizes) / 1e6:.1f} MB"
     assert told[2] == f"  keep_tables_days   = 6: {total}"
-    assert told[4].startswith("nothing was removed; --yes removes 44 files, ")
+    assert told[4].startswith("nothing was removed; --yes removes 58 files, ")
     for command in ("run", "publish", "rebuild"):
         assert run(command, "-c", site / "site.toml", now=NOW) == 0
     assert contents(site / "site") == before

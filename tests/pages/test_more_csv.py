@@ -29,7 +29,10 @@ columns = { name = "name", node = "node", sampled_at = "at", value = "value" }
 
 
 def write(folder, attempts, numbers):
-    """Write a database of attempts (path, stage, minute, message) and numbers (minute, value)."""
+    """Write a database of attempts and numbers.
+
+    An attempt has path, stage, minute and message, a number minute and value.
+    """
     with sqlite3.connect(folder / "d.sqlite3") as database:
         database.executescript(
             "drop table if exists a; drop table if exists n;"

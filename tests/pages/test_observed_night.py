@@ -95,7 +95,7 @@ def test_a_night_by_settings_alone(observatory):
     row = observatory.run()
     assert row["n_exposures_science"] == 35
     assert row["night_s"] == pytest.approx(row["science_s"] + row["gaps_s"], rel=0.2)
-    assert (row["n_gaps"], row["ended_early_s"]) == (0, 0)
+    assert (row["n_time_gaps"], row["ended_early_s"]) == (0, 0)
     assert 0 < row["started_late_s"] < 60
     timeline, use = observatory.section("timeline"), observatory.section("use")
     several = [int(n) for n in re.findall(r"<title>(\d+) exposures,", timeline)]
@@ -131,7 +131,7 @@ def test_the_page_names_the_setting_that_is_missing(observatory):
     """Without a position, the page names the setting that is missing."""
     observatory.desi = {"night_rule": "UTC-19h"}
     row = observatory.run()
-    assert row["night_s"] is None and row["started_late_s"] is None and row["n_gaps"] == 0
+    assert row["night_s"] is None and row["started_late_s"] is None and row["n_time_gaps"] == 0
     assert "set latitude_deg and longitude_deg" in observatory.section("use")
     assert 'class="use-bar"' not in observatory.section("use")
 
@@ -189,7 +189,7 @@ def test_a_running_night(observatory):
     assert observatory.page.stat().st_mtime_ns == before
     morning = observatory.run(at + datetime.timedelta(hours=7))
     assert morning["night_s"] > 36_000 and morning["ended_early_s"] > 20_000
-    assert morning["n_gaps"] == row["n_gaps"] + (row["n_gaps"] == 0)
+    assert morning["n_time_gaps"] == row["n_time_gaps"] + (row["n_time_gaps"] == 0)
 
 
 def test_marks_lead_to_the_rows_of_all_pages(observatory):
@@ -201,7 +201,7 @@ def test_marks_lead_to_the_rows_of_all_pages(observatory):
         at = 60753.11 + 0.001 * number + (0.05 if number > 100 else 0)
         rows.append(",".join([str(number), *row[1:place], f"{at:.6f}", *row[place + 1 :]]))
     observatory.table.write_text(header + "".join(rows))
-    assert observatory.run()["n_gaps"] == 2
+    assert observatory.run()["n_time_gaps"] == 2
     hrefs = re.findall('href="([^"]*#exposure-[^"]*)"', observatory.section("timeline"))
     hrefs += re.findall('href="([^"]*#exposure-[^"]*)"', observatory.section("use"))
     assert len(hrefs) > 200

@@ -27,7 +27,7 @@ GEN3 = """select id, observation_type, target_name, physical_filter, exposure_ti
     ],
 )
 def test_from_registry_to_store(shared_data, tmp_path, name, registry, sql):
-    """Type, target, filter and exposure time are stored as the registry has them."""
+    """Type, target, filter and time are stored as the registry has them."""
     place = shared_data / "rubin" / name
     address = f"file:{place / registry}?immutable=1"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:

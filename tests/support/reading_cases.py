@@ -32,6 +32,7 @@ CASES = [
     ReadingCase("files", {"skip": ["*_000001*", "*.txt"]}),
     ReadingCase("files", {"name_pattern": IN_THE_FOLDER}),
     ReadingCase("files", {"whole_folders": ["2020-02-12"]}),
+    ReadingCase("files", {"headers": True, "types": {"zero": "bias"}}),
     ReadingCase("gen2", {"raw_pattern": r"(?P<exposure>\d{3})\d*-det(?P<detector>\d+)"}, 1),
     ReadingCase("gen2", {"zone": "America/Santiago"}, 1),
     ReadingCase("gen2", {"skip": ["*000002*"]}),

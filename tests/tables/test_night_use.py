@@ -110,7 +110,7 @@ def test_numbers_of_the_index():
             "science_s": 1500,
             "night_s": LENGTH,
             "gaps_s": LENGTH - 1960,
-            "n_gaps": 2,
+            "n_time_gaps": 2,
             "started_late_s": 300,
             "ended_early_s": LENGTH - 2830,
         },
