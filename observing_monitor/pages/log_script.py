@@ -102,7 +102,7 @@ def _measure(name: str, measure: Measure) -> packed.Packed:
 
 
 def _files(rows: DataFrame, has_ingest: bool) -> list[packed.Packed]:
-    """Return a column with the numbers of files in words, and one for each class."""
+    """Return columns of the numbers of files: in words, and by class."""
     words = class_words(has_ingest)
     names = [c.name for c in columns.CLASSES if c.name in rows]
     counts = [rows[name].tolist() for name in names]
