@@ -142,5 +142,5 @@ def _moon(starts: Floats, ends: Floats, position: Position | None) -> Moon | Non
     dome = _on_dome(np.array([moon.altitude_deg]), np.array([moon.azimuth_deg]))
     (grid,) = _on_grid(np.array([moon.ra_deg]), np.array([moon.dec_deg]))
     height = f"{round(moon.altitude_deg)}° high" if is_up else "below the horizon"
-    words = f"Moon at {at:%H:%M} UTC: {round(100 * moon.lit)} % lit, {height}."
+    words = f"Moon at {at:%m-%d %H:%M} UTC: {round(100 * moon.lit)} % lit, {height}."
     return Moon(dome[0] if is_up else None, grid, words)

@@ -169,14 +169,21 @@ def _local_hour(local: datetime.datetime) -> str:
 
 def _box(span: sky.Span, axis: Axis) -> Box:
     x, end = (axis.percent(at.timestamp()) for at in (span.starts_at, span.ends_at))
-    words = (
-        f"{span.name}, {_clock(span.starts_at.timestamp())} to {_clock(span.ends_at.timestamp())}"
-    )
-    return Box(x, round(end - x, 3), span.name.replace(" ", "-").lower(), f"{words} UTC", "")
+    words = f"{span.name}, {_span_text(span.starts_at.timestamp(), span.ends_at.timestamp())}"
+    return Box(x, round(end - x, 3), span.name.replace(" ", "-").lower(), words, "")
 
 
 def _clock(at: float) -> str:
     return f"{datetime.datetime.fromtimestamp(at, UTC):%H:%M}"
+
+
+def _dated(at: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(at, UTC):%m-%d %H:%M}"
+
+
+def _span_text(start: float, end: float) -> str:
+    """Return a span such as `11-30 10:50–10:51 UTC`."""
+    return f"{_dated(start)}–{_clock(end)} UTC"
 
 
 # --- exposures -----------------------------------------------------------------------------------
@@ -256,7 +263,7 @@ def _marks(listed: _Exposures, rows: Rows, axis: Axis) -> list[Mark]:
 def _mark(listed: _Exposures, group: Sequence[int], axis: Axis) -> Mark:
     first, name = group[0], listed.names[group[0]]
     start, end = listed.taken.starts[first], max(listed.taken.ends[row] for row in group)
-    x, times = axis.percent(start), f"{_clock(start)} to {_clock(end)} UTC"
+    x, times = axis.percent(start), _span_text(start, end)
     if len(group) > 1:
         words = f"{len(group)} exposures, {name} to {listed.names[group[-1]]}, {times}"
     else:
@@ -287,7 +294,7 @@ def _late_strip(late: Floats | None, axis: Axis) -> list[Strip]:
     starts = np.flatnonzero(np.diff(bins, prepend=-1)).tolist()
     marks = []
     for start, end in zip(starts, [*starts[1:], len(times)], strict=True):
-        words = f"{wording.n_of(end - start, 'file')}, {_clock(times[start])} UTC"
+        words = f"{wording.n_of(end - start, 'file')}, {_dated(times[start])} UTC"
         marks.append(Mark(axis.percent(times[start]), 2 * NARROWEST, "", words))
     return [Strip("late or failed files", "failed", marks)]
 
@@ -298,7 +305,7 @@ def _gaps(use: NightUse, axis: Axis) -> list[Box]:
         at = gap.starts_at.timestamp()
         x, end = axis.percent(at), axis.percent(at + gap.length_s)
         words = wording.seconds(gap.length_s)
-        times = f"gap of {words}, {_clock(at)} to {_clock(at + gap.length_s)} UTC"
+        times = f"gap of {words}, {_span_text(at, at + gap.length_s)}"
         made.append(Box(x, round(end - x, 3), "gap", times, words if end - x > 8 else ""))
     return made
 

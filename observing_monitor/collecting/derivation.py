@@ -65,7 +65,8 @@ def changed_settings(looked: Looked, stream: Stream, source: DescribedSource) ->
         before = {**_usual(source), **before}
         return frozenset(name for name in {*before, *now} if before.get(name) != now.get(name))
     key = (looked.get("keys") or {}).get(source.name)
-    is_same = key is None or key == _source_key(stream, source, schema_version=1)
+    versions = range(1, columns.SCHEMA_VERSION + 1)
+    is_same = key is None or key in (_source_key(stream, source, v) for v in versions)
     return frozenset() if is_same else frozenset(now) - PLACES
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from observing_monitor.tables.observed import Joined
 
 
-# classes of files that need no exposure
-WITHOUT = ("ignored", "not_fits")
 WORDS = {"target": "target", "physical_filter": "filter", "exposure_time_s": "exposure time"}
 
 
@@ -177,9 +175,13 @@ def _told_of(kind: object, target: object, started_at: pd.Timestamp) -> str:
 def _times_without_exposure(
     job: NightWork, judged: DataFrame, exposures: DataFrame
 ) -> Series[pd.Timestamp]:
-    """Return when each file came whose exposure no source reports."""
+    """Return when each file came whose exposure no source reports.
+
+    Only files that passed the last stage count: a registry learns of an exposure by its ingest, and
+    the others have findings of their own.
+    """
     named = exposure_names(judged)
-    is_asked = (named.notna() & ~judged["file_class"].isin(WITHOUT)).to_numpy()
+    is_asked = (named.notna() & (judged["file_class"] == "ingested")).to_numpy()
     lone = judged[is_asked & (rows_of_files(judged, exposures) < 0)]
     came = lone["transferred_at"].fillna(lone["created_at"])
     return came.fillna(pd.Timestamp(job.stream.rule.bounds(job.night)[1]))

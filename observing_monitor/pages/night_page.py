@@ -112,16 +112,13 @@ class NightPages:
         if self.content.log is None:
             return {}
         night, anchors = self.night.job.night, self.exposures.anchors
-        here, most = len(anchors) - MAX_GROUPS, self._most_of_part()
+        here = len(anchors) - MAX_GROUPS
         return {
             anchor: f"#{anchor}"
             if number >= here
-            else f"{layout.exposures_page(night, number // most + 1)}#{anchor}"
+            else f"{layout.exposures_page(night, number // MAX_OF_LOG + 1)}#{anchor}"
             for number, anchor in enumerate(anchors)
         }
-
-    def _most_of_part(self) -> int:
-        return MAX_OF_PART if self.content.log is None else MAX_OF_LOG
 
     def page(self) -> NightPage:
         """Return the page of the night."""
@@ -178,7 +175,8 @@ class NightPages:
         night, n_exposed = self.night.job.night, len(self.exposures)
         if n_exposed <= MAX_GROUPS:
             return []
-        is_log, most = self.content.log is not None, self._most_of_part()
+        is_log = self.content.log is not None
+        most = MAX_OF_LOG if is_log else MAX_OF_PART
         starts = range(0, n_exposed, most)
         texts = [f"{start + 1:,} to {min(start + most, n_exposed):,}" for start in starts]
         hrefs = [layout.exposures_page(night, number) for number in range(1, len(texts) + 1)]

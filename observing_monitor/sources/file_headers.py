@@ -254,7 +254,7 @@ def _name(file_id: str, key: str) -> tuple[str, str]:
 def _stems(file_ids: Sequence[str]) -> Series[str]:
     """Return names without endings, and folders if needed."""
     whole = frames.texts([file_id.split(".fit")[0] for file_id in file_ids])
-    short = whole.str.rpartition("/")[2].astype("str")
+    short = frames.texts([name.rpartition("/")[2] for name in whole])
     return short.where(~short.duplicated(keep=False), whole)
 
 

@@ -26,7 +26,10 @@ _SEAL = re.compile(rb',"seal":"[0-9a-f]{24}"\}\n?\Z')
 # ending -> what the beginning of such a file matches
 _BEGINNINGS = {
     ".js": re.compile(rb"observing_monitor_rows\(|window\.observing_monitor_heartbeat = \{"),
-    ".csv": re.compile(rb'"path","file_class",|night,status,info,acknowledged,'),
+    ".csv": re.compile(
+        rb'"path","file_class",|night,status,info,acknowledged,|"exposure","obsid","seq_num",'
+        rb'|"name","node","sampled_at",|"path","stage","attempted_at",'
+    ),
     ".json": re.compile(
         rb'\{\s*"stream": %(t)s,\s*"(?:night": %(t)s,\s*"status": "|generated_at": "'
         rb'|year": "\d{4}", "months": \[)'

@@ -65,7 +65,7 @@ def test_places_are_percent_of_full_hours():
     assert [mark.x for mark in strip.marks] == [0, 75]
     assert [mark.width for mark in strip.marks] == pytest.approx([30 / 72, 30 / 72], abs=0.001)
     assert strip.marks[1].href == "#exposure-E1"
-    assert strip.marks[1].words == "E1, 03:30 to 03:30 UTC, 30 s"
+    assert strip.marks[1].words == "E1, 02-17 03:30–03:30 UTC, 30 s"
 
 
 def test_many_exposures_are_few_marks():
@@ -113,7 +113,7 @@ def test_gaps_are_labelled():
     got = drawn(exposures(2, every_s=7200))
     (gap,) = got.gaps
     assert gap.label == "1 h 59 min"
-    assert gap.words == "gap of 1 h 59 min, 02:00 to 04:00 UTC"
+    assert gap.words == "gap of 1 h 59 min, 02-17 02:00–04:00 UTC"
 
 
 def test_a_running_night_has_a_line():
@@ -163,8 +163,8 @@ def test_late_files_have_a_strip():
     got = timeline(rows, use, BOUNDS, NOWHERE, late=late)
     assert [strip.label for strip in got.strips] == ["science", "late or failed files"]
     assert [mark.words for mark in got.strips[1].marks] == [
-        "2 files, 02:00 UTC",
-        "1 file, 02:30 UTC",
+        "2 files, 02-17 02:00 UTC",
+        "1 file, 02-17 02:30 UTC",
     ]
     nothing = timeline(rows, use, BOUNDS, NOWHERE, late=late[3:])
     assert [strip.label for strip in nothing.strips] == ["science"]

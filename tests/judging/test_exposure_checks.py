@@ -4,7 +4,7 @@ import datetime
 
 import pandas as pd
 import pytest
-from night_tables import HOUR, files
+from night_tables import HOUR, attempts, files
 
 from observing_monitor.judging.judge import judge_night
 from observing_monitor.judging.night_work import NightWork
@@ -104,13 +104,20 @@ def test_exposure_without_files(judged):
 
 
 def test_file_without_exposure(judged):
-    """A file of an exposure that no registry reports is a warning."""
+    """An ingested file of an exposure that no registry reports is a warning."""
     other = file_of({"obsid": "AT_O_20200212_000009"})
     text = {**file_of({"obsid": "AT_O_20200212_000010"}), "kind": "txt"}
     text["file_id"] = "notes.txt"
+    failed = file_of({"obsid": "AT_O_20200212_000011"})
+    tried = [
+        {"names": one["file_id"], "attempted_at": START + pd.Timedelta(minutes=1), "status": status}
+        for one, status in ((other, "success"), (failed, "failure"))
+    ]
+    registry = of_exposures(ONE)
+    registry.attempts = attempts(*tried).drop(columns="source")
     told = {
-        "files": [file_of(ONE), other, text, {"file_id": "no_name.fits"}],
-        "gen2": of_exposures(ONE),
+        "files": [file_of(ONE), other, failed, text, {"file_id": "no_name.fits"}],
+        "gen2": registry,
     }
     _, _, found = judged(**told)
     assert said(found) == [

@@ -1,5 +1,6 @@
 """The example's pages: texts, links and scripts."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -116,18 +117,23 @@ def test_every_night_has_its_page(demo):
             assert values["n_files"] or any(words in text for words in said)
 
 
+OF_NO_EXPOSURE = r'<tr><th scope="row"><bdi>[^<]+</bdi></th><td>[^<]*</td><td>(\d+)</td>'
+
+
 def test_a_row_for_every_exposure(demo):
-    """Each exposure has one row of plain HTML."""
+    """Each exposure has one row of plain HTML, and each file is counted once."""
     site, n_pages = demo / "site", 0
     for night, values in nights(site / "auxTel").items():
-        parts = sorted((site / "auxTel").glob(f"{night}.exposures*"))
-        texts = [path.read_text() for path in parts or [site / "auxTel" / f"{night}.html"]]
-        rows = re.findall(
-            r'<tr><th scope="row"><bdi>([^<]+)</bdi></th><td>[^<]*</td><td>(\d+)</td>',
-            "".join(texts),
-        )
-        assert sum(int(n) for _, n in rows) == values["n_files"], night
-        assert len(rows) == len(set(rows)), night
+        parts = sorted((site / "auxTel").glob(f"{night}.exposures*.html"))
+        page = (site / "auxTel" / f"{night}.html").read_text()
+        texts = [path.read_text() for path in parts] or [page]
+        rows = re.findall(r'<tr id="(exposure-[^"]+)">', "".join(texts))
+        log = site / "auxTel" / f"{night}.exposures.csv"  # not of a night without exposures
+        listed = list(csv.DictReader(log.read_text().splitlines())) if log.exists() else []
+        assert sorted(rows) == sorted(f"exposure-{row['exposure']}" for row in listed), night
+        others = re.findall(OF_NO_EXPOSURE, page)
+        n_files = sum(int(row["n_files"]) for row in listed) + sum(map(int, others))
+        assert n_files == values["n_files"], night
         n_pages += len(parts)
     assert n_pages > 5
 

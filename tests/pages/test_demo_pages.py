@@ -78,7 +78,10 @@ def check_page(context, address, is_scripted, with_axe=False):
 
 def dead_links(page):
     """Return the dead links of an open page."""
-    hrefs = page.eval_on_selector_all("a[href]", "all => all.map(link => link.href)")
+    hrefs = page.eval_on_selector_all(
+        "a[href]",
+        "all => all.map(link => new URL(link.getAttribute('href'), document.baseURI).href)",
+    )
     return [href for href in hrefs if not is_there(page, href)]
 
 

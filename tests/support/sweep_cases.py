@@ -149,7 +149,7 @@ SWEPT = [
     Case("every source", "name", "camera", {"streams.camera.sources.gen2.name": "repository"}),
     Case("every source", "type", "camera", {"streams.camera.sources.gen2.type": "gen3"}),
     # --- of one kind of source ---
-    *_sources("files", path="/gone/elsewhere", optional=True, headers_s=20),
+    *_sources("files", path="/gone/elsewhere", optional=True),
     *_sources("objects", path="s3://night/elsewhere", optional=True),
     *_sources("gen2", path="/gone/elsewhere"),
     *_sources("gen3", path="/gone/elsewhere", url="postgresql://me@db.example/registry"),
@@ -295,6 +295,7 @@ READING = {
         "transfer_log_zone": "America/Santiago",
         "transfer_log_prefix": "storage",
         "headers": True,
+        "headers_s": 20,
         "types": {"zero": "bias"},
     },
     "objects": {

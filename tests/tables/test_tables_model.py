@@ -231,8 +231,7 @@ def test_summary_by_hand(night):
         "n_files": len(files),
         **{f"n_{name}": len(own) for name, own in of.items()},
         "n_error": len(of["failed"]) + len(of["missing"]),
-        "n_acknowledged": 0,
-        "n_acknowledged_errors": 0,
+        **dict.fromkeys(("n_acknowledged", "n_acknowledged_errors"), 0),
         "n_lost": sum(row["last_status"] == "lost" for row in rows),
         "n_twice": len(names) - len(set(names)),
         "n_exposures": len(
@@ -241,6 +240,7 @@ def test_summary_by_hand(night):
         ),
         "size_bytes": sum(sizes) if sizes else None,
         "completeness": len(of["ingested"]) / due if due else None,
+        **dict.fromkeys(c.name for c in columns.USE),
         "first_created_at": min(filter(None, (row["created_at"] for row in rows)), default=None),
     }
     for stage in ("created", "transferred", "ingested"):

@@ -93,6 +93,8 @@ RANGES = {
     "rotation_deg": (-720, 720),
 }
 _OLD_DATE = re.compile(r"(\d\d)/(\d\d)/(\d\d)", re.ASCII)
+# a number with the exponent of Fortran, such as 7.0D+00
+_FORTRAN = re.compile(r"[+-]?\d*\.?\d*[dD][+-]?\d+")
 _DAYS = re.compile(r"\d{5,7}\.\d+", re.ASCII)
 _KEYWORD = re.compile(r"[A-Z0-9_ -]+", re.ASCII)
 
@@ -194,9 +196,16 @@ def _is_nothing(value: Value | None) -> bool:
     return value is None or (isinstance(value, str) and value.strip().casefold() in NOTHING)
 
 
+def _with_e(cell: Value | None) -> Value | None:
+    """Return a number in text with an E for the D of Fortran."""
+    if isinstance(cell, str) and _FORTRAN.fullmatch(cell.strip()):
+        return cell.upper().replace("D", "E")
+    return cell
+
+
 def _numbers(ours: str, cells: Series) -> Series[float]:
     """Return numbers, NaN where they are impossible."""
-    cells = cells.map(lambda cell: None if isinstance(cell, bool) else cell)
+    cells = cells.map(lambda cell: None if isinstance(cell, bool) else _with_e(cell))
     if ours.endswith("_deg"):
         cells = to_degrees(cells, is_hours=ours == "ra_deg")
     numbers = to_numbers(cells)[0]
