@@ -55,7 +55,8 @@ def render_log_js(log: ObservingLog, has_files: bool, has_ingest: bool) -> str:
     str
         From `packed.script`. Besides the columns, it has `of_files`: for each row of the list of
         files, the row of its exposure, or -1; as differences from the previous one. A column
-        without `is_shown` is for open rows, one without a label for the script alone.
+        without `is_shown` is for open rows, one without a label for the script alone. Numbers
+        of files have `is_count`, numbers of exposures `is_measure`.
     """
     rows = with_measures(log)
     made = [_column(rows, name) for name in SHOWN]
@@ -98,6 +99,7 @@ def _measure(name: str, measure: Measure) -> packed.Packed:
         "anchor": WORDS["number"]["value"].anchor,
         "unit": measure.unit,
         "is_shown": True,
+        "is_measure": True,
     } | packed.pack("float", measure.values)
 
 
@@ -123,12 +125,12 @@ def _files(rows: DataFrame, has_ingest: bool) -> list[packed.Packed]:
         {"name": "files", "kind": "word", "is_shown": True} | head | packed.words(texts)
     )
     files["chips"] = [worst[text] for text in dict.fromkeys(texts)]
-    total = {"name": "n_files", "kind": "int", "is_shown": False} | head
+    total = {"name": "n_files", "kind": "int", "is_shown": False, "is_count": True} | head
     return [
         files,
         total | packed.pack("int", rows["n_files"]),
         *(
-            {"name": name, "kind": "int", "is_shown": False}
+            {"name": name, "kind": "int", "is_shown": False, "is_count": True}
             | {"label": words[name].label, "meaning": words[name].meaning, "unit": ""}
             | {"anchor": words[name].anchor}
             | packed.pack("int", rows[name])

@@ -7,7 +7,9 @@
  * @property {string} meaning
  * @property {string} anchor in the glossary
  * @property {string} [unit]
- * @property {boolean} [is_shown] in the observing log: false if only an open row has it
+ * @property {boolean} [is_shown] false if only an open row of the observing log has it
+ * @property {boolean} [is_count] of the files of a class
+ * @property {boolean} [is_measure] a number of an exposure
  */
 
 /** @typedef {(number | null)[]} Numbers */
