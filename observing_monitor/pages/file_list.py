@@ -31,6 +31,8 @@ COLUMNS = (
     ("exposure", "word"),
     ("obsid", "word"),
 )
+# for the observing log alone: last attempt of a file that did not pass the last stage
+TRIED = "tried_at"
 # the stages come after this column
 BEFORE_STAGES = "ingested_at"
 
@@ -46,18 +48,24 @@ def render_files_js(files: DataFrame, stages: Sequence[str] = ()) -> str:
         Columns as in `COLUMNS`, dtypes as in `columns.DTYPES`. Without rows the table is empty.
     stages : sequence of str
         Stages besides the last: `files` has a column `STAGE_at` for each, with the time at which
-        each file passed it.
+        each file passed it. If it has `TRIED`, the script does, but not as a shown column.
 
     Returns
     -------
     str
         From `packed.script`.
     """
-    columns = [
+    columns: list[packed.Packed] = [
         {"name": name, "kind": kind, "label": label, "meaning": meaning, "anchor": word.anchor}
         | packed.pack(kind, files[name])
         for name, kind, label, meaning, word in _shown_columns(stages)
     ]
+    if TRIED in files:
+        word = WORDS["file"][TRIED]
+        head = {"name": TRIED, "kind": "instant", "label": word.label, "meaning": word.meaning}
+        columns.append(
+            head | {"anchor": word.anchor, "is_shown": False} | packed.pack("instant", files[TRIED])
+        )
     return packed.script(FUNCTION, {"n": len(files), "columns": columns})
 
 

@@ -47,7 +47,7 @@ def write_night(night: JudgedNight, key: str) -> None:
     pages = NightPages(night, content, images, key)
     with output.parallel_writes(len(night.judged) > MANY_FILES) as begin:
         if reports_files(job.stream):
-            _begin_lists(begin, night, content.stage_names)
+            _begin_lists(begin, night, content.stage_names, content.log is not None)
         if content.log is not None:
             begin(_write_log, output, f"{base}{layout.LOG_CSV}", content.log)
             begin(_write_log_script, job, f"{base}{layout.LOG_JS}", content.log)
@@ -83,18 +83,29 @@ def page_text(night: JudgedNight, key: str) -> str:
 
 
 def _begin_lists(
-    begin: Callable[..., None], night: JudgedNight, stage_names: Sequence[str]
+    begin: Callable[..., None], night: JudgedNight, stage_names: Sequence[str], has_log: bool
 ) -> None:
-    """Begin to write the list of all files."""
+    """Begin to write the list of all files.
+
+    If there is an observing log, its open rows show when a file was last tried.
+    """
+    from observing_monitor.pages.file_list import TRIED
     from observing_monitor.tables.listing import file_list
     from observing_monitor.tables.stages import done_by_stage
     from observing_monitor.tables.to_csv import to_csv
 
     output, base = night.job.site.output, base_path(night.job)
     others = [name for name in stage_names if name != night.job.stream.last_stage]
-    listed = file_list(night.judged, done_by_stage(night.judged, night.tables.ingests, others))
+    done = done_by_stage(night.judged, night.tables.ingests, others)
+    if has_log:
+        done[TRIED] = night.judged[TRIED].where(night.judged["ingested_at"].isna())
+    listed = file_list(night.judged, done)
     begin(_write_script, output, f"{base}{layout.FILES_JS}", listed, others)
-    begin(output.write_parts, f"{base}{layout.CSV}", to_csv(listed))
+    begin(
+        output.write_parts,
+        f"{base}{layout.CSV}",
+        to_csv(listed.drop(columns=TRIED, errors="ignore")),
+    )
 
 
 def _write_script(output: Output, path: str, listed: DataFrame, stages: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ function sexagesimal(value, digits) {
   const whole = Math.round(Math.abs(value) * 3600 * scale);
   const pad = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const seconds = ((whole / scale) % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
-  return (value < 0 ? "−" : "") + pad(Math.floor(whole / scale / 3600)) + ":"
+  return (value < 0 ? "-" : "") + pad(Math.floor(whole / scale / 3600)) + ":"
     + pad(Math.floor(whole / scale / 60) % 60) + ":" + seconds;
 }
 

@@ -110,7 +110,7 @@ class LogTable extends TableView {
 function logWidth(column) {
   if (column.kind === "instant") return columnWidth(column) - 4; // without the year
   if (column.kind === "word") return Math.min(columnWidth(column), 40);
-  return Math.max(headText(column).length + 3, 8);
+  return Math.max(Math.ceil(headText(column).length * 0.9) + 3, 8);
 }
 
 /**

@@ -7,7 +7,7 @@
  * @property {string} meaning
  * @property {string} anchor in the glossary
  * @property {string} [unit]
- * @property {boolean} [is_shown] false if only an open row of the observing log has it
+ * @property {boolean} [is_shown] false if only open rows of the log have it
  * @property {boolean} [is_count] of the files of a class
  * @property {boolean} [is_measure] a number of an exposure
  */
