@@ -44,12 +44,16 @@ SCRIPTS = (
     "chart-style",
     "chart-axis",
     "charts",
-    "files-columns",
-    "files-order",
-    "files-search",
+    "table-columns",
+    "table-order",
+    "table-search",
+    "table-rows",
+    "table-view",
     "files-filters",
-    "files-rows",
     "files",
+    "log-filters",
+    "log-detail",
+    "log",
     "start",
 )
 
@@ -102,7 +106,14 @@ def _plotly_version() -> str:
 KEPT_FOR = datetime.timedelta(days=1)  # an open page loads plotly only when a chart is seen
 _OURS = re.compile(r"(style-[0-9a-f]{10}\.css|monitor-[0-9a-f]{10}\.js|plotly-\d[\w.]*\.min\.js)")
 # entries next to the pages: a site of one stream has thousands of them
-_ENDINGS = (layout.FILES_JS, layout.CSV, layout.DATA, layout.IMAGES, layout.PREVIEWS)
+_ENDINGS = (
+    *layout.LOG_ENDINGS,
+    layout.FILES_JS,
+    layout.CSV,
+    layout.DATA,
+    layout.IMAGES,
+    layout.PREVIEWS,
+)
 _NO_PAGES = re.compile(
     rf"{layout.ASSETS}|{layout.STORE}|\..*"
     rf"|\d{{4}}-\d\d-\d\d({'|'.join(map(re.escape, _ENDINGS))})"

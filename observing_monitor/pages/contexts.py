@@ -345,6 +345,7 @@ class NightPage(OfNight):
     notes: list[str]  # problems of reading the night, such as unreadable folders
     sources: Table
     files_js: str  # script with all files; "" if the night has none
+    log_js: str = ""  # script with the observing log; "" if there is none
     data: list[Link] = []  # YYYY-MM-DD.json, .csv
     previews: Sequence[Preview] = []  # newest exposure first
     previews_note: str = ""  # which files have no preview

@@ -47,9 +47,10 @@ def write_night(night: JudgedNight, key: str) -> None:
     pages = NightPages(night, content, images, key)
     with output.parallel_writes(len(night.judged) > MANY_FILES) as begin:
         if reports_files(job.stream):
-            _begin_lists(begin, night, content.stage_names)
+            _begin_lists(begin, night, content.stage_names, content.log is not None)
         if content.log is not None:
             begin(_write_log, output, f"{base}{layout.LOG_CSV}", content.log)
+            begin(_write_log_script, job, f"{base}{layout.LOG_JS}", content.log)
         for ending in content.more_csv:
             begin(_write_more_csv, output, f"{base}{ending}", night.tables)
         begin(_write_json, night, content, images)
@@ -82,18 +83,29 @@ def page_text(night: JudgedNight, key: str) -> str:
 
 
 def _begin_lists(
-    begin: Callable[..., None], night: JudgedNight, stage_names: Sequence[str]
+    begin: Callable[..., None], night: JudgedNight, stage_names: Sequence[str], has_log: bool
 ) -> None:
-    """Begin to write the list of all files."""
+    """Begin to write the list of all files.
+
+    If there is an observing log, its open rows show when a file was last tried.
+    """
+    from observing_monitor.pages.file_list import TRIED
     from observing_monitor.tables.listing import file_list
     from observing_monitor.tables.stages import done_by_stage
     from observing_monitor.tables.to_csv import to_csv
 
     output, base = night.job.site.output, base_path(night.job)
     others = [name for name in stage_names if name != night.job.stream.last_stage]
-    listed = file_list(night.judged, done_by_stage(night.judged, night.tables.ingests, others))
+    done = done_by_stage(night.judged, night.tables.ingests, others)
+    if has_log:
+        done[TRIED] = night.judged[TRIED].where(night.judged["ingested_at"].isna())
+    listed = file_list(night.judged, done)
     begin(_write_script, output, f"{base}{layout.FILES_JS}", listed, others)
-    begin(output.write_parts, f"{base}{layout.CSV}", to_csv(listed))
+    begin(
+        output.write_parts,
+        f"{base}{layout.CSV}",
+        to_csv(listed.drop(columns=TRIED, errors="ignore")),
+    )
 
 
 def _write_script(output: Output, path: str, listed: DataFrame, stages: Sequence[str]) -> None:
@@ -108,6 +120,15 @@ def _write_log(output: Output, path: str, log: ObservingLog) -> None:
     from observing_monitor.tables.to_csv import to_csv
 
     output.write_parts(path, to_csv(with_measures(log)))
+
+
+def _write_log_script(job: NightJob, path: str, log: ObservingLog) -> None:
+    """Write the observing log for the page's script."""
+    from observing_monitor.pages.log_script import render_log_js
+
+    redacted = log._replace(rows=job.site.output.redaction.frame(log.rows))
+    text = render_log_js(redacted, reports_files(job.stream), bool(job.stream.last_stage))
+    job.site.output.write_changed(path, text)
 
 
 def _write_more_csv(output: Output, path: str, tables: Tables) -> None:
@@ -134,7 +155,7 @@ def _remove_leftovers(job: NightJob, row: IndexRow) -> None:
     remove_stale_images(job, row["images"])
     for path in reversed(layout.exposure_pages(output, base, row["n_exposure_pages"] + 1)):
         output.remove(path)
-    endings = {layout.LOG_CSV, *layout.MORE_CSV, *layout.PAGE_ENDINGS}
+    endings = {*layout.LOG_ENDINGS, *layout.MORE_CSV, *layout.PAGE_ENDINGS}
     for ending in endings - set(endings_of(row, usual_endings(job.stream))):
         output.remove(f"{base}{ending}")
 

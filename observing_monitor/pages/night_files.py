@@ -41,7 +41,7 @@ def endings_of(row: IndexRow, usual: tuple[str, ...]) -> tuple[str, ...]:
     if is_pruned(row, PAGE):
         return usual[-1:]
     if row.get("has_log"):
-        usual = (layout.LOG_CSV, *usual)
+        usual = (*layout.LOG_ENDINGS, *usual)
     if more := row.get("more_csv"):
         usual = (*more, *usual)
     n_parts = row.get("n_exposure_pages", 0)
@@ -149,8 +149,9 @@ def _previews(stream: Stream, output: Output, night: str) -> list[str]:
 def _paths_of_page(stream: Stream, output: Output, night: str) -> list[str]:
     """Return the paths that a page's files may have."""
     base = layout.in_folder(stream.folder, night)
+    endings = (*layout.LOG_ENDINGS, *layout.MORE_CSV, *layout.PAGE_ENDINGS)
     return [
-        *(f"{base}{ending}" for ending in (layout.LOG_CSV, *layout.MORE_CSV, *layout.PAGE_ENDINGS)),
+        *(f"{base}{ending}" for ending in endings),
         *_paths_in(output, layout.in_folder(stream.folder, layout.images_folder(night))),
         *layout.exposure_pages(output, base),
     ]

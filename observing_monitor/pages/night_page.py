@@ -168,6 +168,7 @@ class NightPages:
             files_js=layout.night_files_js(job.night)
             if has_files and len(self.night.judged)
             else "",
+            log_js=f"{job.night}{layout.LOG_JS}" if content.log is not None else "",
             data=_data_links(job.night, has_files, content),
             previews=previews,
             previews_note=previews_note,

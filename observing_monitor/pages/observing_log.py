@@ -67,7 +67,7 @@ def log_table(log: ObservingLog, shown: Shown) -> Table:
         pictures = [shown.previews.get(row) for row in range(len(rows))]
         made.append(TableColumn(None, pictures, "thumb", draw="thumb"))
     for name in _FACTS:
-        if _is_told(rows, name):
+        if is_told(rows, name):
             hrefs = shown.programs if name == "program" else {}
             made.append(_fact(words[name], rows[name], hrefs))
     made.append(
@@ -107,7 +107,7 @@ def _shown(rows: DataFrame) -> DataFrame:
     return rows.assign(physical_filter=rows["physical_filter"].fillna(rows["band"]))
 
 
-def _is_told(rows: DataFrame, name: str) -> bool:
+def is_told(rows: DataFrame, name: str) -> bool:
     """True if a column says something."""
     if name == "instrument":
         return bool(rows[name].nunique() > 1)

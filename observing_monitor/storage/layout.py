@@ -10,7 +10,7 @@ turns them into paths.
     STREAM/program-NAME.html  .csv                        if there are programs
     STREAM/programs.html  programs.json  programs.csv
     STREAM/YYYY-MM-DD.html  .json  .csv  .files.js  .exposures.html  .exposures-2.html …
-    STREAM/YYYY-MM-DD.exposures.csv
+    STREAM/YYYY-MM-DD.exposures.csv  .exposures.js
     STREAM/YYYY-MM-DD.metrics.csv  .messages.csv
     STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
     data/                                  the store, which may lie elsewhere
@@ -72,7 +72,8 @@ OF_PROGRAMS = (PROGRAMS_JSON, PROGRAMS_CSV, PROGRAMS_PAGE)
 # Endings of a night's and a year's files.
 PAGE, DATA, CSV, FILES_JS = ".html", ".json", ".csv", ".files.js"
 # of the observing log, if exposures are known
-LOG_CSV = ".exposures.csv"
+LOG_CSV, LOG_JS = ".exposures.csv", ".exposures.js"
+LOG_ENDINGS = (LOG_JS, LOG_CSV)
 # tables that a night may have besides: all numbers, and every message of every attempt
 METRICS_CSV, MESSAGES_CSV = ".metrics.csv", ".messages.csv"
 MORE_CSV = (METRICS_CSV, MESSAGES_CSV)

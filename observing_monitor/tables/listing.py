@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
 
@@ -32,6 +33,7 @@ LISTED = (
     "transferred_at",
     "ingested_at",
 )
+ORDER = ["created_at", "file_id"]  # of the list
 # columns of which the reason is made; the last only if the stream has known issues
 REASON_COLUMNS = ("message", "is_dated_ahead", "acknowledged")
 
@@ -58,10 +60,15 @@ def file_list(judged: DataFrame, done: DataFrame | None = None) -> DataFrame:
     judged = judged[[name for name in (*LISTED, *REASON_COLUMNS) if name in judged]]
     if done is not None:
         judged = pd.concat([judged.drop(columns=more, errors="ignore"), done], axis=1)
-    ordered = sort_rows(judged, ["created_at", "file_id"])
+    ordered = sort_rows(judged, ORDER)
     listed = ordered[[*LISTED, *more]].rename(columns={"file_id": "path"})
     # whole messages come last: readers of the CSV may count its columns
     return listed.assign(reason=reasons_of(ordered), message=ordered["message"])
+
+
+def in_list_order(judged: DataFrame, values: NDArray[Any]) -> NDArray[Any]:
+    """Return values of the rows of `judged` in the order of the list."""
+    return sort_rows(judged[ORDER].assign(value=values), ORDER)["value"].to_numpy()
 
 
 def records(frame: DataFrame) -> list[dict[str, Any]]:

@@ -9,11 +9,14 @@ import pandas as pd
 
 from observing_monitor.model import columns
 from observing_monitor.tables.exposures import group_exposures
+from observing_monitor.tables.listing import in_list_order
 from observing_monitor.tables.observed import rows_of_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
+    from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
 MAX_MEASURES = 12  # columns of numbers
@@ -38,11 +41,14 @@ class ObservingLog(NamedTuple):
     measures : list of Measure
     others : DataFrame
         From `group_exposures`: groups of files that belong to none of the exposures.
+    of_files : array of int
+        For each row of the list of files, the row of its exposure, or -1.
     """
 
     rows: DataFrame
     measures: list[Measure]
     others: DataFrame
+    of_files: NDArray[np.integer[Any]]
 
 
 def observing_log(exposures: DataFrame, judged: DataFrame, metrics: DataFrame) -> ObservingLog:
@@ -72,6 +78,7 @@ def observing_log(exposures: DataFrame, judged: DataFrame, metrics: DataFrame) -
         exposures.assign(**made),
         measures_of(exposures, metrics),
         group_exposures(judged[of_files < 0]),
+        in_list_order(judged, of_files),
     )
 
 

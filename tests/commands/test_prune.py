@@ -94,12 +94,12 @@ def test_nothing_goes_unasked(site, made, capsys):
     ]
     assert told[0] == "latiss: tonight is 2020-02-12"
     assert told[1].startswith(
-        "  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 30 files, "
+        "  keep_pages_days    = 4: 6 nights, 2020-02-03 to 2020-02-08: 36 files, "
     )
     span = "2020-02-03 to 2020-02-06"
     total = f"4 nights, {span}: 28 files, {sum(sizes) / 1e6:.1f} MB"
     assert told[2] == f"  keep_tables_days   = 6: {total}"
-    assert told[4].startswith("nothing was removed; --yes removes 58 files, ")
+    assert told[4].startswith("nothing was removed; --yes removes 64 files, ")
     for command in ("run", "publish", "rebuild"):
         assert run(command, "-c", site / "site.toml", now=NOW) == 0
     assert contents(site / "site") == before

@@ -6,25 +6,13 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_faults import RULES, faults_of
 from demo_site import KINDS, STREAMS, fullest, open_page, page_of_kind, show_all
 from running import nights
 
 WIDTHS, COLOURS = (1400, 360), ("light", "dark")
 TIMEOUT_MS = 180_000  # sixteen ways of a page take long on a machine that does other work too
 REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)">')
-RULES = {
-    "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    # the other rules give the same result in the dark
-    "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
-}
-# rows, words and cards that are like those before them
-ALIKE = [
-    ["tbody tr:nth-child(n+6)"],
-    [".glossary div:nth-child(n+4)"],
-    [".card:nth-child(n+9)"],
-    [".js-plotly-plot svg"],
-]
 # streams whose own kind of page is in KINDS
 IN_KINDS = {"auxTel", "gemini", "guider", "lasair", "ovro_lwa"}
 
@@ -44,13 +32,6 @@ def windows(browser):
     yield made
     for context in made.values():
         context.close()
-
-
-def faults_of(page, rules):
-    """Return what axe finds wrong with a page."""
-    options = {"preload": False, "resultTypes": ["violations"], "runOnly": rules}
-    found = Axe().run(page, context={"exclude": ALIKE}, options=options)
-    return [(fault["id"], fault["nodes"][0]["html"]) for fault in found.response["violations"]]
 
 
 def check_page(context, address, is_scripted, with_axe=False):

@@ -1,12 +1,16 @@
 """Pages of nights of exposures, from settings to files."""
 
+import csv
 import datetime
 import json
 import re
 
 import pytest
+from file_tables import unpacked
 from running import run
 from support.settings_text import to_toml
+
+from observing_monitor.pages import log_script
 
 pytestmark = pytest.mark.usefixtures("shared_data")
 
@@ -102,6 +106,25 @@ def test_a_night_by_settings_alone(observatory):
     assert "from 03-19 02:29:36" in re.sub(r"<[^>]*>", "", use)
     assert observatory.section("sky-map").count("<circle") > 40
     assert "<script" not in timeline + use + observatory.section("sky-map")
+
+
+def test_script_has_the_columns_of_the_csv(observatory):
+    """The script of the log has each exposure, its anchor, gap and numbers."""
+    observatory.run()
+    path = observatory.page.with_suffix(".exposures.js")
+    table = unpacked(path.read_text(), log_script.FUNCTION)
+    with observatory.page.with_suffix(".exposures.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    made = {column["name"]: column for column in table["columns"]}
+    assert table["n"] == len(rows) == 98
+    assert set(rows[0]) <= {*made, "n_files"}
+    for name in ("exposure_time_s", "gap_before_s", "speed"):
+        told = [float(row[name]) if row[name] else None for row in rows]
+        assert made[name]["values"] == pytest.approx(told)
+        assert any(told)
+    page = observatory.page.read_text()
+    assert all(f'id="{anchor}"' in page for anchor in made["anchor"]["words"])
+    assert len(set(made["anchor"]["words"])) == 98
 
 
 def test_the_page_names_the_setting_that_is_missing(observatory):

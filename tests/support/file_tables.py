@@ -52,9 +52,9 @@ def file_table(n, **changed):
     )
 
 
-def unpacked(script):
+def unpacked(script, function=file_list.FUNCTION):
     """Return the table inside a script."""
-    start, end = f'{file_list.FUNCTION}("', '");\n'
+    start, end = f'{function}("', '");\n'
     assert script.startswith(start) and script.endswith(end)
     packed = base64.b64decode(script[len(start) : -len(end)], validate=True)
     return json.loads(gzip.decompress(packed))

@@ -36,6 +36,8 @@ class Filters {
     this.timeButton = required("files-between", HTMLButtonElement);
     /** Set by a click on a chart. @type {TimeRange | null} */
     this.time = null;
+    /** @type {HTMLElement[]} */
+    this.fields = [this.search, this.exposure, this.fileClass, this.stage];
     this.offer();
   }
 
@@ -75,6 +77,7 @@ class Filters {
 
   /** Return a test for each filter that is set, without the search field. */
   tests() {
+    this.showTime();
     return [this.classTest(), this.stageTest(), this.exposureTest(), this.timeTest()]
       .filter((test) => test !== null);
   }

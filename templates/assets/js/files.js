@@ -1,174 +1,53 @@
-// The table of all files: loaded when it is asked for, filtered, sorted, saved as CSV.
+// The table of all files.
 
-const OPEN_BY_ITSELF = 20000; // files: a table of more is opened by a click only
+/** Return the words of the classes of files. */
+function classLabels() {
+  const options = Array.from(required("files-class", HTMLSelectElement).options);
+  return new Map(options.map((one) => [one.value, one.dataset.label || ""]));
+}
 
-class FileTable {
+class FileTable extends TableView {
   /** @param {Table} table */
   constructor(table) {
-    this.table = table;
-    this.scroller = required("files-scroll", HTMLElement);
-    this.filters = new Filters(table);
-    this.index = new SearchIndex(table);
-    /** @type {Sorting} */
-    this.sorting = { name: "", down: false };
-    /** All rows, sorted. */
-    this.order = sortedRows(table, this.sorting);
-    /** Those that pass the filters. */
-    this.passed = this.order;
-    /** Filters that made `passed`; null if they cannot be built on. */
-    this.asked = /** @type {{query: string, key: string} | null} */ (null);
-    const options = Array.from(this.filters.fileClass.options);
-    this.classLabels = new Map(options.map((one) => [one.value, one.dataset.label || ""]));
-    this.rows = new RowWindow(this.scroller, table.columns, (column, row) => {
-      const text = cellText(column, row);
-      if (isFuture(column, row)) return text + FUTURE;
-      return column.name === "file_class" ? this.classLabels.get(text) || text : text;
+    const filters = new Filters(table);
+    const labels = classLabels();
+    super(table, {
+      id: "files",
+      noun: "file",
+      shown: table.columns,
+      saved: table.columns,
+      filters: filters,
+      look: {
+        head: "path",
+        label: (column, row) => {
+          const text = cellText(column, row);
+          if (isFuture(column, row)) return text + FUTURE;
+          return column.name === "file_class" ? labels.get(text) || text : text;
+        },
+        chip: cellText,
+      },
+      sorting: { name: "", down: false },
+      width: columnWidth,
     });
-    this.makeHeads();
-    this.showSorting();
-    this.filter();
-    // what lies below the table stays in place when rows go
-    this.scroller.style.minHeight = this.scroller.offsetHeight + "px";
-    this.rows.redraw(); // the first rows gave the table its height
-    this.listen();
-  }
-
-  makeHeads() {
-    const row = make("tr");
-    const widths = make("colgroup");
-    for (const column of this.table.columns) {
-      const head = make("th");
-      head.scope = "col";
-      if (CELL_CLASSES[column.kind] === "num") head.className = "num";
-      const button = make("button", column.label, "word");
-      button.type = "button";
-      button.title = column.meaning;
-      button.dataset.glossary = page.root + "glossary.html#" + column.anchor;
-      button.addEventListener("click", () => this.sortBy(column.name));
-      head.append(button);
-      row.append(head);
-      const col = make("col");
-      col.style.width = columnWidth(column) + "ch";
-      widths.append(col);
-    }
-    const heads = inside(this.scroller, "thead");
-    heads.replaceChildren(row);
-    heads.before(widths);
-  }
-
-  listen() {
-    const { search, exposure, fileClass, stage, timeButton } = this.filters;
-    const update = () => this.update();
-    [search, exposure].forEach((field) => field.addEventListener("input", update));
-    [fileClass, stage].forEach((list) => list.addEventListener("change", update));
-    timeButton.addEventListener("click", () => {
-      this.filters.time = null;
+    filters.timeButton.addEventListener("click", () => {
+      filters.time = null;
       this.update();
-      search.focus();
+      filters.search.focus();
     });
-    byId("files-csv")?.addEventListener("click", () => this.saveCsv());
-    let drawing = 0;
-    this.scroller.addEventListener("scroll", () => {
-      cancelAnimationFrame(drawing);
-      drawing = requestAnimationFrame(() => this.rows.draw());
-    });
-    window.addEventListener("resize", () => this.rows.redraw());
-  }
-
-  /**
-   * Sort by a column; a second time turns the order.
-   * @param {string} name
-   */
-  sortBy(name) {
-    this.sorting = { name: name, down: this.sorting.name === name && !this.sorting.down };
-    this.sort();
-    this.update();
-  }
-
-  sort() {
-    this.order = sortedRows(this.table, this.sorting);
-    this.asked = null;
-    this.showSorting();
-  }
-
-  showSorting() {
-    this.scroller.querySelectorAll("thead th").forEach((head, i) => {
-      const isSorted = this.table.columns[i].name === this.sorting.name;
-      const direction = this.sorting.down ? "descending" : "ascending";
-      head.setAttribute("aria-sort", isSorted ? direction : "none");
-    });
-  }
-
-  /** Filter the rows and show those that pass. */
-  filter() {
-    const query = this.filters.search.value;
-    const key = this.filters.key();
-    const terms = this.filters.terms().map((term) => this.index.rowsWith(term));
-    const tests = [
-      ...this.filters.tests(),
-      ...terms.map((found) => (/** @type {number} */ row) => found[row] === 1),
-    ];
-    // one more letter can only take rows away
-    const isNarrower = this.asked && this.asked.key === key && query.startsWith(this.asked.query);
-    this.passed = tests.reduce(passing, isNarrower ? this.passed : this.order);
-    this.asked = { query: query, key: key };
-    this.filters.showTime();
-    this.showCount();
-    this.rows.show(this.passed);
-  }
-
-  showCount() {
-    const [n, total] = [this.passed.length, this.table.n];
-    const room = this.rows.room;
-    const cut = n > room ? "; only the first " + room.toLocaleString("en") + " are shown" : "";
-    required("files-shown", HTMLElement).textContent = n.toLocaleString("en") + " of "
-      + total.toLocaleString("en") + (total === 1 ? " file" : " files") + cut;
-  }
-
-  update() {
-    this.filter();
-    this.writeAddress();
-  }
-
-  /** Write filters and order to the address, which can be sent: #files?class=failed&q=r22 */
-  writeAddress() {
-    const state = new URLSearchParams();
-    this.filters.write(state);
-    const { name, down } = this.sorting;
-    if (name) state.set("sort", (down ? "-" : "") + name);
-    history.replaceState(null, "", "#files" + (state.size ? "?" + state : ""));
-  }
-
-  readAddress() {
-    const state = new URLSearchParams(location.hash.slice("#files?".length));
-    this.filters.read(state);
-    const by = state.get("sort") || "";
-    this.sorting = { name: by.replace(/^-/, ""), down: by.startsWith("-") };
-    this.sort();
-    this.filter();
-  }
-
-  saveCsv() {
-    const link = make("a");
-    const text = csvText(this.table.columns, this.passed);
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    link.download = document.title.replace(/[^\w-]+/g, "_").replace(/^_/, "") + ".csv";
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 }
 
 /**
- * Return the rows that pass a test, in their order.
- * A loop over plain numbers: a key waits for this.
- * @param {Int32Array} rows
- * @param {RowTest} test
+ * All rows, once somebody asked for them.
+ * @type {Promise<Table> | null}
  */
-function passing(rows, test) {
-  const found = new Int32Array(rows.length);
-  let n = 0;
-  for (let i = 0; i < rows.length; i += 1) if (test(rows[i])) found[n++] = rows[i];
-  return found.subarray(0, n);
+let loadedFiles = null;
+
+/** Return the list of all files, from its script. */
+function allFiles() {
+  const address = required("all-files", HTMLElement).dataset.files || "";
+  loadedFiles = loadedFiles || loadTable("observing_monitor_rows", address);
+  return loadedFiles;
 }
 
 /**
@@ -177,26 +56,12 @@ function passing(rows, test) {
  */
 let opening = null;
 
-/**
- * Load the rows: the script calls a function with them.
- * @param {string} address
- * @returns {Promise<Table>}
- */
-function loadRows(address) {
-  return new Promise((resolve, reject) => {
-    window.observing_monitor_rows = (payload) => unpack(payload).then(resolve, reject);
-    const script = make("script");
-    script.src = address;
-    script.onerror = () => reject(new Error(address.split("?")[0] + " could not be loaded"));
-    document.head.append(script);
-  });
-}
-
 /** @param {HTMLElement} section */
 function openFiles(section) {
   const button = required("files-open", HTMLElement).parentElement;
-  opening = opening || loadRows(section.dataset.files || "").then((table) => {
-    const columns = table.columns.filter((one) => one.kind === "path" || !isEmpty(one));
+  opening = opening || allFiles().then((table) => {
+    const columns = table.columns.filter((one) => (
+      one.is_shown !== false && (one.kind === "path" || !isEmpty(one))));
     required("files-table", HTMLElement).hidden = false;
     if (button) button.hidden = true;
     const made = new FileTable({ n: table.n, columns: columns });
@@ -233,14 +98,7 @@ function startFiles() {
   const form = inside(required("files-table", HTMLElement), "form");
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", () => openAddressed(section));
-  if (Number(section.dataset.n) <= OPEN_BY_ITSELF) {
-    const waiting = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      waiting.disconnect();
-      openFiles(section);
-    }, { rootMargin: "200px" });
-    waiting.observe(section);
-  }
+  openInSight(section, () => openFiles(section));
   openAddressed(section);
   if (isRestoring && reader && reader.files) openFiles(section);
 }

@@ -11,6 +11,7 @@
  * @property {string | null} focus
  * @property {[number | null, number | null] | null} caret
  * @property {boolean} files true if the table of all files is open
+ * @property {boolean} log true if the table of exposures is open
  * @property {Zooms} zooms
  */
 
@@ -83,6 +84,7 @@ function readerState() {
     focus: focus === document.body ? null : nameOf(focus, FOCUSABLE),
     caret: isSearch ? [focus.selectionStart, focus.selectionEnd] : null,
     files: Boolean(files && files.dataset.ready),
+    log: Boolean(byId("log")?.dataset.ready),
     zooms: zooms,
   };
 }

@@ -8,3 +8,4 @@ startArrowKeys();
 startUnfolding();
 startCharts();
 startFiles();
+startLog();

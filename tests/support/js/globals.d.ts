@@ -1,8 +1,10 @@
-// Types of what the pages' script shares with other scripts: heartbeat.js, NIGHT.files.js, plotly.
+// Types of what the pages' script shares with other scripts: heartbeat.js, NIGHT.files.js,
+// NIGHT.exposures.js, plotly.
 
 interface Window {
   observing_monitor_heartbeat?: Heartbeat;
   observing_monitor_rows?: (payload: string) => void;
+  observing_monitor_log?: (payload: string) => void;
   Plotly: PlotlyLibrary;
 }
 

@@ -1,4 +1,4 @@
-// The columns of the table of all files: what observing_monitor/filetable.py packed.
+// The columns of a table that observing_monitor/pages/packed.py packed.
 
 /**
  * @typedef {object} Described
@@ -6,15 +6,20 @@
  * @property {string} label
  * @property {string} meaning
  * @property {string} anchor in the glossary
+ * @property {string} [unit]
+ * @property {boolean} [is_shown] false if only open rows of the log have it
+ * @property {boolean} [is_count] of the files of a class
+ * @property {boolean} [is_measure] a number of an exposure
  */
 
 /** @typedef {(number | null)[]} Numbers */
-/** @typedef {Described & {kind: "word", words: string[], codes: number[]}} Words */
+/** @typedef {Described & {kind: "word", words: string[], codes: number[], chips?: string[]}}
+ * Words chips: class of the label of each word */
 /** @typedef {Omit<Words, "kind"> & {kind: "path", values: string[]}} Paths words: folders */
-/** @typedef {Described & {kind: "int" | "bytes", values: Numbers}} Amounts */
+/** @typedef {Described & {kind: "int" | "bytes" | "float", values: Numbers}} Amounts */
 /** @typedef {Described & {kind: "instant", zero: number, values: Numbers}} Instants */
 /** @typedef {Paths | Words | Amounts | Instants} Column */
-/** @typedef {{n: number, columns: Column[]}} Table */
+/** @typedef {{n: number, columns: Column[], of_files?: number[]}} Table */
 
 /**
  * Return the table that a packed text holds.
@@ -32,6 +37,7 @@ async function unpack(payload) {
     if (column.codes) addUp(column.codes);
     if (column.kind === "int" || column.kind === "instant") addUp(column.values);
   }
+  if (table.of_files) addUp(table.of_files);
   return table;
 }
 
@@ -55,6 +61,14 @@ function instantText(seconds) {
   return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
 }
 
+/**
+ * Return the heading of a column.
+ * @param {Column} column
+ */
+function headText(column) {
+  return column.unit ? column.label + " (" + column.unit + ")" : column.label;
+}
+
 /** @param {number} bytes */
 function sizeText(bytes) {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
@@ -65,6 +79,14 @@ function sizeText(bytes) {
     unit += 1;
   }
   return (unit ? amount.toFixed(1) : amount) + " " + units[unit];
+}
+
+/**
+ * Return a number with the digits that are read.
+ * @param {number} value
+ */
+function numberText(value) {
+  return value ? String(Number(value.toPrecision(Math.abs(value) < 100000 ? 5 : 9))) : "0";
 }
 
 /**
@@ -80,6 +102,7 @@ function cellText(column, row) {
   const value = column.values[row];
   if (value === null) return "";
   if (column.kind === "instant") return instantText(column.zero + value);
+  if (column.kind === "float") return numberText(value);
   return column.kind === "bytes" ? sizeText(value) : String(value);
 }
 
@@ -113,7 +136,7 @@ function isFuture(column, row) {
 function columnWidth(column) {
   const longest = (/** @type {string[]} */ texts) => (
     texts.reduce((most, text) => Math.max(most, text.length), 0));
-  const least = column.label.length + 4;
+  const least = headText(column).length + 4;
   if (column.kind === "instant") {
     return column.values.some((_, row) => isFuture(column, row)) ? 20 + FUTURE.length : 20;
   }
@@ -131,7 +154,7 @@ function withoutFormula(text) {
 }
 
 /**
- * Return rows as CSV, sizes in bytes.
+ * Return rows as CSV, sizes in bytes and numbers with all digits.
  * @param {Column[]} columns
  * @param {Int32Array} rows
  */
@@ -139,7 +162,9 @@ function csvText(columns, rows) {
   const quoted = (/** @type {string} */ text) => (
     /[",\r\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text);
   const plain = (/** @type {Column} */ column, /** @type {number} */ row) => {
-    if (column.kind === "bytes") return String(column.values[row] ?? "");
+    if (column.kind === "bytes" || column.kind === "float") {
+      return String(column.values[row] ?? "");
+    }
     const text = cellText(column, row);
     return column.kind === "path" || column.kind === "word" ? withoutFormula(text) : text;
   };

@@ -1,4 +1,4 @@
-// The order of the table of all files.
+// The order of the rows of a table.
 
 /** @typedef {{name: string, down: boolean}} Sorting column name ("" for none) and direction */
 

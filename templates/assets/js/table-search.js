@@ -1,4 +1,4 @@
-// Full-text search in the table of all files.
+// Full-text search in a table.
 
 const ROWS_PER_IDLE = 5000;
 const TERMS_KEPT = 20;
@@ -8,7 +8,8 @@ class SearchIndex {
   constructor(table) {
     this.n = table.n;
     this.columns = table.columns.filter((column) => (
-      column.kind === "path" || (column.kind === "word" && column.name !== "file_class")));
+      column.kind === "path" || (column.kind === "word" && column.label && !column.chips
+        && column.name !== "file_class")));
     /** Text of each row, until all are there. @type {string[]} */
     this.texts = [];
     /** All texts, one per line. @type {string | null} */

@@ -1,0 +1,139 @@
+"""The observing log of a night, as a script for its page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from observing_monitor.model import columns, wording
+from observing_monitor.pages import packed
+from observing_monitor.pages.glossary import WORDS, class_words
+from observing_monitor.pages.observing_log import anchors_of, is_told
+from observing_monitor.tables.observing_log import with_measures
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from observing_monitor.tables.observing_log import Measure, ObservingLog
+
+
+# The form of the data has this name: an open page of an earlier version ignores another one.
+FUNCTION = "observing_monitor_log"
+
+# columns of the table, if they say something; an open row has all of them
+SHOWN = (
+    "started_at",
+    "exposure",
+    "instrument",
+    "seq_num",
+    "observation_type",
+    "target",
+    "program",
+    "physical_filter",
+    "exposure_time_s",
+    "airmass",
+    "gap_before_s",
+)
+LAST_SHOWN = ("files", "comment")
+# kind of a column (a key of columns.DTYPES): how it is packed
+_KINDS = {"text": "word", "int": "int", "float": "float", "instant": "instant", "flag": "word"}
+_UNITS = {"s": "s", "deg": "°"}  # by the end of a column's name
+
+
+def render_log_js(log: ObservingLog, has_files: bool, has_ingest: bool) -> str:
+    """Return the script with all exposures of a night.
+
+    Parameters
+    ----------
+    log : ObservingLog
+    has_files : bool
+        True if a source reports files.
+    has_ingest : bool
+        True if a stage comes after arrival.
+
+    Returns
+    -------
+    str
+        From `packed.script`. Besides the columns, it has `of_files`: for each row of the list of
+        files, the row of its exposure, or -1; as differences from the previous one. A column
+        without `is_shown` is for open rows, one without a label for the script alone. Numbers
+        of files have `is_count`, numbers of exposures `is_measure`.
+    """
+    rows = with_measures(log)
+    made = [_column(rows, name) for name in SHOWN]
+    names = [str(name) for name in rows if name not in log.rows]
+    made += [_measure(name, one) for name, one in zip(names, log.measures, strict=True)]
+    made += _files(rows, has_ingest) if has_files else []
+    named = {one["name"] for one in made}
+    made += [_column(rows, c.name) for c in columns.EXPOSURES if c.name not in named]
+    anchors = {"name": "anchor", "kind": "word", "label": "", "meaning": "", "anchor": ""}
+    made.append(anchors | {"unit": "", "is_shown": False} | packed.words(anchors_of(rows)))
+    table = {"n": len(rows), "columns": made, "of_files": packed.steps(log.of_files)}
+    return packed.script(FUNCTION, table)
+
+
+def _column(rows: DataFrame, name: str) -> packed.Packed:
+    """Return a column of exposures."""
+    word, values = WORDS["observed"][name], rows[name]
+    if name == "physical_filter":
+        values = values.fillna(rows["band"])
+    if word.kind == "flag":
+        values = values.astype("object").map({True: "yes", False: "no"})
+    return {
+        "name": name,
+        "kind": _KINDS[word.kind],
+        "label": word.label,
+        "meaning": word.meaning,
+        "anchor": word.anchor,
+        "unit": _UNITS.get(name.rpartition("_")[2], ""),
+        "is_shown": name in (*SHOWN, *LAST_SHOWN) and is_told(rows, name),
+    } | packed.pack(_KINDS[word.kind], values)
+
+
+def _measure(name: str, measure: Measure) -> packed.Packed:
+    """Return the column of a number."""
+    return {
+        "name": name,
+        "kind": "float",
+        "label": measure.name,
+        "meaning": f"Latest value of {measure.name} for the exposure",
+        "anchor": WORDS["number"]["value"].anchor,
+        "unit": measure.unit,
+        "is_shown": True,
+        "is_measure": True,
+    } | packed.pack("float", measure.values)
+
+
+def _files(rows: DataFrame, has_ingest: bool) -> list[packed.Packed]:
+    """Return columns of the numbers of files: in words, and by class."""
+    words = class_words(has_ingest)
+    names = [c.name for c in columns.CLASSES if c.name in rows]
+    counts = [rows[name].tolist() for name in names]
+    made: dict[tuple[int, ...], tuple[str, str]] = {}
+    texts: list[str] = []
+    worst: dict[str, str] = {}
+    for counted in zip(*counts, strict=True) if names else [()] * len(rows):
+        if counted not in made:
+            found = [(n, name) for n, name in zip(counted, names, strict=True) if n]
+            text = ", ".join(f"{wording.count_text(n)} {words[name].label}" for n, name in found)
+            made[counted] = text or "none", found[-1][1] if found else ""
+        text, chip = made[counted]
+        worst[text] = chip
+        texts.append(text)
+    word = WORDS["observed"]["n_files"]
+    head = {"label": word.label, "meaning": word.meaning, "anchor": word.anchor, "unit": ""}
+    files: packed.Packed = (
+        {"name": "files", "kind": "word", "is_shown": True} | head | packed.words(texts)
+    )
+    files["chips"] = [worst[text] for text in dict.fromkeys(texts)]
+    total = {"name": "n_files", "kind": "int", "is_shown": False, "is_count": True} | head
+    return [
+        files,
+        total | packed.pack("int", rows["n_files"]),
+        *(
+            {"name": name, "kind": "int", "is_shown": False, "is_count": True}
+            | {"label": words[name].label, "meaning": words[name].meaning, "unit": ""}
+            | {"anchor": words[name].anchor}
+            | packed.pack("int", rows[name])
+            for name in names
+        ),
+    ]
