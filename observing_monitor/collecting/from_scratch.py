@@ -27,6 +27,7 @@ KEYS = {
     "ingests": ["source", "file_id", "stage", "attempted_at", "attempt"],
     "metrics": ["source", *METRIC_KEYS],
     "exposures": ["exposure", "instrument"],
+    "remarks": ["source", "remark_id"],
 }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from observing_monitor.storage.index import Looked, OldData
 
 
-FACTS = ("files", "arrivals", "attempts", "values", "exposures")
+FACTS = ("files", "arrivals", "attempts", "values", "exposures", "remarks")
 
 
 def to_derive_anew(
@@ -157,6 +157,7 @@ def _all_facts(before: Tables, name: str) -> dict[str, int]:
         "attempts": before.ingests,
         "values": before.metrics,
         "exposures": before.reports,
+        "remarks": before.remarks,
     }
     counted = {fact: int((rows["source"] == name).sum()) for fact, rows in tables.items()}
     return {fact: n for fact, n in counted.items() if n}

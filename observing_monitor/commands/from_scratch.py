@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from observing_monitor.commands.site_run import SiteRun
 
 
-WORDS = {"files": "file", "ingests": "attempt", "metrics": "value", "exposures": "exposure"}
+WORDS = {
+    "files": "file",
+    "ingests": "attempt",
+    "metrics": "value",
+    "exposures": "exposure",
+    "remarks": "remark",
+}
 
 
 def show_plan(

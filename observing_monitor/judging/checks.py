@@ -393,6 +393,7 @@ def report_old_settings(night: Night) -> Iterable[Finding]:
             "attempt": old.get("attempts", 0),
             "value": old.get("values", 0),
             "exposure": old.get("exposures", 0),
+            "remark": old.get("remarks", 0),
         }
         named = " and ".join(n_of(n, word) for word, n in counts.items() if n)
         verb = "was" if sum(counts.values()) == 1 else "were"

@@ -11,6 +11,8 @@ of its newest column, so that an upgrade rewrites no table.
 2. exposures, and reports: exposures as each source has them. Written only for nights that have any.
    The column `exposure` of metrics, written only if it has a value. Tables and indexes of version 1
    are read as they are.
+3. remarks. Written only for nights that have any. Tables and indexes of versions 1 and 2 are read
+   as they are.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from observing_monitor.model.column import Column as Column
+from observing_monitor.model.remark_columns import FLAGS as FLAGS
+from observing_monitor.model.remark_columns import LEVELS_OF_REMARKS as LEVELS_OF_REMARKS
+from observing_monitor.model.remark_columns import REMARKS as REMARKS
+from observing_monitor.model.remark_columns import TIME_LOST_TYPES as TIME_LOST_TYPES
 from observing_monitor.model.use_columns import PROGRAMS as PROGRAMS
 from observing_monitor.model.use_columns import USE as USE
 from observing_monitor.model.use_columns import USE_TABLES as USE_TABLES
@@ -27,7 +33,7 @@ from observing_monitor.model.use_columns import USE_TABLES as USE_TABLES
 # in JSON, but instants are datetimes after `digest.with_instants`.
 Summary = Mapping[str, Any]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # the `source` of data from import-prototype; no source of a stream may have this name
 HISTORY = "prototype"
 
@@ -179,9 +185,10 @@ TABLES = {
     "metrics": METRICS,
     "exposures": EXPOSURES,
     "reports": EXPOSURES,
+    "remarks": REMARKS,
 }
 # tables that a night may lack; it then has no rows of them
-OPTIONAL = ("exposures", "reports")
+OPTIONAL = ("exposures", "reports", "remarks")
 
 # Outcomes of an attempt. tables/classify.py derives the class of the file.
 STATUSES = {

@@ -115,6 +115,9 @@ class Reading:
     append_exposures : bool
         True if `exposures` are added to earlier reports, as those of headers that are read once.
         A report of the same exposure replaces the earlier one.
+    remarks : DataFrame or None
+        Columns `columns.REMARKS`; `source` and `remark_id` may be left out. None if the source has
+        none. An edit names what it replaces in `parent_id`.
     remember : bytes, optional
         What the source gets from `remind` before it reads the night again. None keeps nothing.
     is_partial : bool
@@ -145,12 +148,17 @@ class Reading:
     fault: str = ""
     exposures: DataFrame | None = None
     append_exposures: bool = False
+    remarks: DataFrame | None = None
     remember: bytes | None = None
     is_partial: bool = False
 
 
 def _no_exposures() -> DataFrame:
     return frames.empty(columns.EXPOSURES)
+
+
+def _no_remarks() -> DataFrame:
+    return frames.empty(columns.REMARKS)
 
 
 @dataclass
@@ -164,6 +172,8 @@ class Tables:
         One row per exposure, made of `reports`.
     reports : DataFrame
         The exposures as each source has them, with one source per row.
+    remarks : DataFrame
+        All versions of all remarks; `tables.remarks.versions_of` says which count.
     is_running : bool
         For a source's own checks: True if the night is not over, or so new that more may arrive.
     """
@@ -173,6 +183,7 @@ class Tables:
     metrics: DataFrame
     exposures: DataFrame = field(default_factory=_no_exposures)
     reports: DataFrame = field(default_factory=_no_exposures)
+    remarks: DataFrame = field(default_factory=_no_remarks)
     is_running: bool = field(default=False, kw_only=True)
 
     @classmethod

@@ -65,6 +65,7 @@ class OldData(TypedDict, total=False):
     attempts: int
     values: int
     exposures: int
+    remarks: int
     # fingerprints of these settings
     settings: list[str]
     # such a fingerprint -> setting -> fingerprint of its value; not of stores of 0.2

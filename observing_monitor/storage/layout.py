@@ -18,6 +18,7 @@ turns them into paths.
     data/stream=STREAM/index.json  index.notes  _attempts.SOURCE.parquet
     data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
     data/stream=STREAM/night=YYYY-MM-DD/{exposures,reports}.parquet     if it has exposures
+    data/stream=STREAM/night=YYYY-MM-DD/remarks.parquet                 if it has remarks
     data/stream=STREAM/night=YYYY-MM-DD/_halves.{files,ingests}.parquet  previews.json
     data/stream=STREAM/night=YYYY-MM-DD/_memory.SOURCE.json             of sources that read headers
     .lock  .unfinished/

@@ -90,6 +90,7 @@ def update(
         sort_rows(ingests, ["file_id", "stage", "attempted_at", "attempt"]),
         sort_rows(metrics.drop_duplicates(["source", *METRIC_KEYS], keep="last"), METRIC_KEYS),
         *_with_exposures(reports, order or [*readings], files),
+        _with_remarks(before.remarks, readings, removed),
     )
 
 
@@ -104,11 +105,28 @@ def _with_exposures(
     return join_exposures(reports, order, files).exposures, reports
 
 
+def _with_remarks(
+    before: DataFrame, readings: Mapping[str, Reading], removed: Collection[str]
+) -> DataFrame:
+    """Return the remarks of all sources."""
+    if before.empty and all(getattr(one, "remarks", None) is None for one in readings.values()):
+        return before
+    from observing_monitor.tables.remarks import merged_remarks
+
+    return merged_remarks(before, readings, removed)
+
+
 def sources_of(tables: Tables) -> set[str]:
     """Return the sources that have rows in a night's tables."""
     return {
         name
-        for table in (tables.files, tables.ingests, tables.metrics, tables.reports)
+        for table in (
+            tables.files,
+            tables.ingests,
+            tables.metrics,
+            tables.reports,
+            tables.remarks,
+        )
         for name in table["source"].dropna().unique()
     }
 

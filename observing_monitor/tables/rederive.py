@@ -13,7 +13,7 @@ import pandas as pd
 
 from observing_monitor.model import frames
 from observing_monitor.model.arrays import index_in, take_rows
-from observing_monitor.model.columns import METRICS
+from observing_monitor.model.columns import METRICS, REMARKS
 from observing_monitor.model.reading import Reading, Tables
 from observing_monitor.tables.match import ENRICHED, is_made_up
 from observing_monitor.tables.match_rows import stems
@@ -65,7 +65,7 @@ def without_derivable(
         To be merged with the readings.
     counts : dict
         Source -> numbers of facts that stay, though the source no longer has them: `files`,
-        `arrivals`, `attempts`, `values` and `exposures`. Without zeros.
+        `arrivals`, `attempts`, `values`, `exposures` and `remarks`. Without zeros.
     """
     counts: dict[str, dict[str, int]] = {}
     for name, changed in rederived.items():
@@ -76,13 +76,16 @@ def without_derivable(
         )
         metrics, n_values = _metrics(before.metrics, name, reading, changed)
         reports, n_exposures = _reports(before.reports, name, reading, changed)
-        before = replace(before, files=files, ingests=ingests, metrics=metrics, reports=reports)
+        remarks, n_remarks = _remarks(before.remarks, name, reading, changed)
+        before = replace(before, files=files, ingests=ingests, metrics=metrics)
+        before = replace(before, reports=reports, remarks=remarks)
         found = {
             "files": n_files,
             "arrivals": n_arrivals,
             "attempts": n_attempts,
             "values": n_values,
             "exposures": n_exposures,
+            "remarks": n_remarks,
         }
         counts[name] = {fact: n for fact, n in found.items() if n}
     if rederived and not has_others:
@@ -247,7 +250,7 @@ def _metrics(
     """Return samples that stay, and their number."""
     own = metrics[metrics["source"] == name]
     if reading.metrics is None:
-        says_other = reading.files is not None or reading.attempts is not None
+        says_other = _says(reading, "files", "attempts", "remarks")
         is_replaced = bool(changed) and says_other and not reading.append
         return (metrics.drop(own.index), 0) if is_replaced else (metrics, len(own))
     if not reading.append:
@@ -283,10 +286,7 @@ def _reports(
         return reports, 0
     if exposures is None:
         # as for metrics: a source that now says other things has none any more
-        says_other = any(
-            table is not None for table in (reading.files, reading.attempts, reading.metrics)
-        )
-        is_replaced = bool(changed) and says_other
+        is_replaced = bool(changed) and _says(reading, "files", "attempts", "metrics", "remarks")
         return (reports.drop(own.index), 0) if is_replaced else (reports, len(own))
     if not getattr(reading, "append_exposures", False):
         return reports, 0
@@ -294,6 +294,29 @@ def _reports(
     again = getattr(there, "exposures", None) if there else None
     is_again = come_again(own, exposures if again is None else again)
     return reports.drop(own.index[is_again]), int((~is_again).sum())
+
+
+def _remarks(
+    remarks: DataFrame, name: str, reading: Reading, changed: Collection[str]
+) -> tuple[DataFrame, int]:
+    """Return remarks that stay, and a source's number."""
+    own = remarks[remarks["source"] == name]
+    now = getattr(reading, "remarks", None)
+    if own.empty:
+        return remarks, 0
+    if now is None:
+        is_replaced = bool(changed) and _says(reading, "files", "attempts", "metrics", "exposures")
+        return (remarks.drop(own.index), 0) if is_replaced else (remarks, len(own))
+    from observing_monitor.tables.remarks import replaced_versions
+
+    # all others are replaced when merging
+    return remarks, len(replaced_versions(own, frames.frame(REMARKS, now)))
+
+
+def _says(reading: Reading, *names: str) -> bool:
+    """True if a reading has any of these tables."""
+    # a reading of a source that was written for an earlier version may be a class of its own
+    return any(getattr(reading, name, None) is not None for name in names)
 
 
 def _come_again(old: Sequence[Series[Any]], new: Sequence[Series[Any]]) -> Mask:

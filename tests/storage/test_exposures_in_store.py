@@ -121,9 +121,11 @@ def test_store_of_version_1_is_read(store):
     assert loaded.metrics["exposure"].isna().all()
 
 
-@pytest.mark.parametrize(("version", "is_kept"), [(1, True), (2, True), (0, False), (3, False)])
+@pytest.mark.parametrize(
+    ("version", "is_kept"), [(1, True), (2, True), (3, True), (0, False), (4, False)]
+)
 def test_index_of_another_version(store, version, is_kept):
-    """Rows of an index of version 1 are used; others are remade."""
+    """Rows of an index of versions 1 and 2 are used; others are remade."""
     row = {"2020-02-12": {"tables": "x"}}
     index = {"schema_version": version, "nights": row, "sources": {}}
     store.output.write(layout.index_file("auxTel"), sealed(as_json(index)))
