@@ -84,6 +84,10 @@ SERVER = "its tests have the server that it needs"
 ALIKE = "`table` and `sql` map columns alike, and one of them is swept"
 OF_ERRORS = "another value is an error with this input"
 NOTHING_MISSING = "no value of the input means nothing; the source's own tests have some"
+OF_REMARKS = dict.fromkeys(
+    ("levels", "flags", "time_lost_types", "time_lost_unit"),
+    "no page shows remarks; test_mapped_remarks.py has other values",
+)
 NOT_SWEPT = {
     "files": {"transfer_log_prefix": "test_rsync_log_forms.py has logs that need it"},
     "objects": dict.fromkeys(("skip", "name_pattern", "storage"), SERVER),
@@ -100,11 +104,13 @@ NOT_SWEPT = {
         **dict.fromkeys(("statuses", "columns"), ALIKE),
         **dict.fromkeys(("format", "separator", "comment", "records"), OF_ERRORS),
         "missing": NOTHING_MISSING,
+        **OF_REMARKS,
         **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
     },
     "sql": {
         **dict.fromkeys(("values", "units", "types"), ALIKE),
         "missing": NOTHING_MISSING,
+        **OF_REMARKS,
         **dict.fromkeys(("night_column", "night_format", "time_format"), OF_ERRORS),
     },
 }

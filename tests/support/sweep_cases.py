@@ -318,6 +318,10 @@ MAPPED = {
     "statuses": {"ok": "success"},
     "missing": [-99],
     "types": {"zero": "bias"},
+    "levels": {"hot": "urgent"},
+    "flags": {"trash": "junk"},
+    "time_lost_types": {"rain": "weather"},
+    "time_lost_unit": "h",
 }
 # of rows that are exposures, which those of these observatories are not
 OF_EXPOSURES = {"table": ("measures",), "sql": ("measures",)}

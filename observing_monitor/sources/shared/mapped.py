@@ -28,6 +28,7 @@ FEEDS = {
     "ingests": columns.ATTEMPTS,
     "metrics": columns.METRICS,
     "exposures": columns.EXPOSURES,
+    "remarks": columns.REMARKS,
 }
 # the column that gives a row's night, if no column has the night itself
 OWN_INSTANT = {
@@ -35,17 +36,33 @@ OWN_INSTANT = {
     "ingests": "attempted_at",
     "metrics": "sampled_at",
     "exposures": "started_at",
+    "remarks": "begin_at",
 }
 # our columns that name an exposure; the first that the settings map counts
 EXPOSURE_NAMES = ("exposure", "obsid", "seq_num")
+_FILE_NAMES = {"file_id", "path", "name", "names"}
+_OF_FILES = (_FILE_NAMES, "names the files", "set columns.path or columns.name")
+# table -> columns of which it needs one, what they do, and the remedy
+_REQUIRED: dict[str, tuple[set[str], str, str]] = {
+    "files": _OF_FILES,
+    "ingests": _OF_FILES,
+    "metrics": (set(), "", ""),
+    "exposures": (
+        set(EXPOSURE_NAMES),
+        "names the exposures",
+        "set columns.exposure, columns.obsid or columns.seq_num",
+    ),
+    "remarks": ({"text"}, "tells what was said", "set columns.text"),
+}
 
 
 @dataclass(kw_only=True)
 class Mapped(completeness.CountSettings):
     """Settings that say what another system's columns mean."""
 
-    feeds: Literal["files", "ingests", "metrics", "exposures"] = setting(
-        "metrics", "Table that the rows fill: `files`, `ingests`, `metrics` or `exposures`."
+    feeds: Literal["files", "ingests", "metrics", "exposures", "remarks"] = setting(
+        "metrics",
+        "Table that the rows fill: `files`, `ingests`, `metrics`, `exposures` or `remarks`.",
     )
     columns: dict[str, str] = setting(
         {}, "Our column = its column.", example={"sampled_at": "time"}
@@ -96,6 +113,24 @@ class Mapped(completeness.CountSettings):
         {},
         "Metric = its column, for numbers of each exposure.",
         example={"seeing": "FWHM"},
+    )
+    levels: dict[str, str] = setting(
+        {},
+        "Its word or number for the level of a remark = ours: info, warning or urgent.",
+        example={"hot": "urgent"},
+    )
+    flags: dict[str, str] = setting(
+        {},
+        "Its word for the quality of exposures = ours: none, questionable or junk.",
+        example={"trash": "junk"},
+    )
+    time_lost_types: dict[str, str] = setting(
+        {},
+        "Its word for why time was lost = ours: weather, fault or other.",
+        example={"rain": "weather"},
+    )
+    time_lost_unit: Literal["s", "min", "h"] = setting(
+        "s", "Unit of the time lost: `s`, `min` or `h`.", example="h"
     )
     headlines: list[str] = setting(
         [],
@@ -159,10 +194,11 @@ def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night:
     for word in settings.statuses.values():
         if word not in columns.STATUSES:
             raise UsageError(f"{word!r} is no status; {_nearest(word, columns.STATUSES)}")
-    for word in settings.types.values():
-        if word not in columns.OBSERVATION_TYPES:
-            near = _nearest(word, columns.OBSERVATION_TYPES)
-            raise UsageError(f"types: {word!r} is no type of exposures; {near}")
+    _check_words("types", settings.types, columns.OBSERVATION_TYPES, "type of exposures")
+    _check_words("levels", settings.levels, columns.LEVELS_OF_REMARKS, "level of remarks")
+    _check_words("flags", settings.flags, columns.FLAGS, "flag of exposures")
+    lost = columns.TIME_LOST_TYPES
+    _check_words("time_lost_types", settings.time_lost_types, lost, "reason of lost time")
     _check_required(settings, {*settings.columns, *settings.constants})
     own = OWN_INSTANT[feeds]
     if not picks_night and not settings.night_column and own not in settings.columns:
@@ -173,22 +209,27 @@ def check_settings(settings: Mapped, kind: Literal["table", "sql"], picks_night:
         zone_named("zone", settings.zone)
 
 
+def _check_words(setting: str, words: dict[str, str], known: Iterable[str], meaning: str) -> None:
+    for word in words.values():
+        if word not in known:
+            raise UsageError(f"{setting}: {word!r} is no {meaning}; {_nearest(word, known)}")
+
+
 def _check_required(settings: Mapped, has: set[str]) -> None:
     feeds = settings.feeds
+    if feeds in ("exposures", "remarks") and settings.values:
+        remedy = "set feeds to it, or leave values out"
+        if feeds == "exposures":
+            remedy = "numbers of exposures belong into measures"
+        raise UsageError(f"values is for metrics; {remedy}")
+    if feeds != "exposures" and settings.measures:
+        raise UsageError('measures needs feeds = "exposures"; for other metrics, set values')
+    wanted, what, remedy = _REQUIRED[feeds]
+    if wanted and not has & wanted:
+        raise UsageError(f"nothing {what}; {remedy}")
     if feeds == "metrics" and not settings.values and not {"name", "value"} <= has:
         remedy = "set values to metric = column, or columns.name and columns.value"
         raise UsageError(f"nothing tells the metrics; {remedy}")
-    if feeds == "exposures":
-        if settings.values:
-            raise UsageError("values is for metrics; numbers of exposures belong into measures")
-        if not has & set(EXPOSURE_NAMES):
-            remedy = "set columns.exposure, columns.obsid or columns.seq_num"
-            raise UsageError(f"nothing names the exposures; {remedy}")
-        return
-    if settings.measures:
-        raise UsageError('measures needs feeds = "exposures"; for other metrics, set values')
-    if feeds != "metrics" and not has & {"file_id", "path", "name", "names"}:
-        raise UsageError("nothing names the files; set columns.path or columns.name")
     if feeds == "ingests" and "status" not in has:
         remedy = "set columns.status, or constants.status"
         raise UsageError(f"nothing tells how an attempt ended; {remedy}")

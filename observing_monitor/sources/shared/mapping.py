@@ -26,6 +26,7 @@ NAMED_BY = {
     "ingests": ("path", "names"),
     "metrics": ("name",),
     "exposures": EXPOSURE_NAMES,
+    "remarks": (),  # a remark may be about anything
 }
 
 

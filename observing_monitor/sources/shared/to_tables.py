@@ -7,34 +7,19 @@ from typing import TYPE_CHECKING
 from observing_monitor.model import columns, frames, names
 from observing_monitor.model.observation_types import normalised
 from observing_monitor.model.reading import Reading
-from observing_monitor.sources.shared.cells import (
-    Notes,
-    is_absent,
-    is_blank,
-    to_degrees,
-    to_instants,
-    to_metric,
-    to_numbers,
-    to_text,
-)
+from observing_monitor.sources.shared.as_columns import frame_of, mapped_columns, without_bars
+from observing_monitor.sources.shared.cells import Notes, is_absent, to_metric, to_text
 from observing_monitor.sources.shared.mapped import EXPOSURE_NAMES
+from observing_monitor.sources.shared.to_remarks import remarks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Mapping
 
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
-    from observing_monitor.model.columns import Column
     from observing_monitor.model.reading import Counts
     from observing_monitor.readers.textfiles import Rows
     from observing_monitor.sources.shared.mapped import Mapped
-
-
-INT64_END = 2**63
-# words for False and True
-NO_WORDS = ("", "0", "0.0", "f", "false", "n", "no")
-YES_WORDS = ("1", "1.0", "t", "true", "y", "yes")
 
 
 def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
@@ -55,13 +40,14 @@ def to_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
         "files": (_files, columns.FILES),
         "ingests": (_attempts, columns.ATTEMPTS),
         "metrics": (_metrics, columns.METRICS),
+        "remarks": (remarks_of, columns.REMARKS),
     }[settings.feeds]
     parts, notes = [], []
     for rows in night_rows:
         notes += rows.notes
         if rows.rows:
             say = Notes(rows.place, rows.word, rows.numbers, notes)
-            parts.append(make(_frame(rows), settings, say))
+            parts.append(make(frame_of(rows), settings, say))
     made = pd.concat(parts, ignore_index=True) if parts else frames.empty(described)
     table = "attempts" if settings.feeds == "ingests" else settings.feeds
     reading = Reading(notes=notes)
@@ -81,7 +67,7 @@ def _exposures_reading(night_rows: list[Rows], settings: Mapped) -> Reading:
         notes += rows.notes
         if rows.rows:
             say = Notes(rows.place, rows.word, rows.numbers, notes)
-            table = _frame(rows)
+            table = frame_of(rows)
             made = _exposures(table, settings, say)
             exposures.append(made)
             metrics.append(_measures(table.loc[made.index], made, settings, say))
@@ -113,66 +99,8 @@ def in_doubt(counts: Mapping[str, Counts]) -> list[str]:
     return [""] if any(one.n_left_out for one in counts.values()) else []
 
 
-def _frame(rows: Rows) -> DataFrame:
-    """Return rows as a DataFrame.
-
-    If columns have the same name, the last counts.
-    """
-    import pandas as pd
-
-    made = pd.DataFrame(rows.rows, columns=rows.columns, dtype="object")
-    return made.loc[:, ~made.columns.duplicated(keep="last")]
-
-
-def _mapped(
-    table: DataFrame, settings: Mapped, say: Notes, described: Iterable[Column]
-) -> DataFrame:
-    """Return the mapped columns and the constants.
-
-    They have our names and types.
-    """
-    import pandas as pd
-
-    made = {}
-    for column in described:
-        if column.name in settings.columns:
-            values = table[settings.columns[column.name]]
-        elif column.name in settings.constants:
-            word = settings.constants[column.name]
-            values = pd.Series(word, index=table.index, dtype="object")
-        else:
-            continue
-        made[column.name] = _as_kind(values, column, settings, say)
-    return pd.DataFrame(made, index=table.index)
-
-
-def _as_kind(values: Series[Any], column: Column, settings: Mapped, say: Notes) -> Series[Any]:
-    """Return cells in the type of our column."""
-    if column.kind == "instant":
-        instants = to_instants(values, settings.time_format, settings.zone)
-        say.add(instants.isna() & ~is_absent(values), f"{column.name} is no time that can be read")
-        return instants
-    if column.kind == "bool":
-        return ~to_text(values).fillna("true").str.lower().isin(NO_WORDS)
-    if column.kind == "flag":
-        words = to_text(values).str.strip().str.lower()
-        flags = words.isin(YES_WORDS).astype("boolean")
-        return flags.where(words.isin(YES_WORDS) | (words.isin(NO_WORDS) & (words != "")))
-    if column.kind == "text":
-        return to_text(values).where(~is_blank(values))
-    if column.name in ("ra_deg", "dec_deg"):
-        values = to_degrees(values, is_hours=column.name == "ra_deg")
-    made, odd = to_numbers(values)
-    if column.name.endswith("_bytes"):  # several systems write -1 for "not known"
-        made = made.where(~(made < 0))
-    if column.kind == "int":
-        odd |= made.notna() & (made.abs() >= INT64_END)
-    say.add(odd, f"{column.name} is no number that can be kept")
-    return made.where(~odd).round().astype("Int64") if column.kind == "int" else made
-
-
 def _files(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
-    made = _mapped(table, settings, say, columns.FILES)
+    made = mapped_columns(table, settings, say, columns.FILES)
     ids = next(made[name] for name in ("file_id", "path", "name") if name in made)
     say.add(ids.isna(), "names no file; left out")
     name = names.last_parts(made.get("name", ids))
@@ -183,7 +111,7 @@ def _files(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
 
 
 def _attempts(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
-    made = _mapped(table, settings, say, columns.ATTEMPTS)
+    made = mapped_columns(table, settings, say, columns.ATTEMPTS)
     named = made["path"] if "path" in made else made["names"]
     say.add(named.isna(), "names no file; left out")
     made["path"] = named
@@ -207,7 +135,7 @@ def _metrics(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     import pandas as pd
 
     others = [c for c in columns.METRICS if c.name not in ("value", "text")]
-    made = _mapped(table, settings, say, others)
+    made = mapped_columns(table, settings, say, others)
     sources = {None: settings.columns["value"]} if not settings.values else settings.values
     parts = []
     for name, theirs in sources.items():
@@ -229,10 +157,10 @@ def _exposures(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
 
     The index is the rows'.
     """
-    made = _mapped(table, settings, say, columns.EXPOSURES)
+    made = mapped_columns(table, settings, say, columns.EXPOSURES)
     for name in made.columns:
         if made[name].dtype == "str":
-            made[name] = _without_bars(made[name])
+            made[name] = without_bars(made[name])
     if "observation_type" in made:
         original = made["observation_type"]
         made["observation_type"] = normalised(original, settings.types)
@@ -243,15 +171,6 @@ def _exposures(table: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
     say.add(is_nameless, "names no exposure; left out")
     exposures = frames.frame(columns.EXPOSURES, made[~is_nameless])
     return exposures.drop_duplicates([own_name, "instrument"], keep="last")
-
-
-def _without_bars(texts: Series[str]) -> Series[str]:
-    """Return texts without the | that ends each part of a DESI list."""
-    has_bar = texts.str.endswith("|", na=False)
-    if not has_bar.any():
-        return texts
-    cut = texts[has_bar].str.rstrip("| ").str.replace("|", "; ", regex=False)
-    return texts.mask(has_bar, cut.where(cut != ""))
 
 
 def _measures(table: DataFrame, exposures: DataFrame, settings: Mapped, say: Notes) -> DataFrame:
