@@ -2,6 +2,8 @@
 
     python examples/remark_tables.py FOLDER [NIGHT ...]
 
+and notes of each night.
+
 Every word is made up; the columns are those of Rubin's exposurelog, narrativelog and nightreport,
 of Gemini's `obslog_comment`, and of DESI's tables of exposures. `remarks.toml` reads them. The
 observatories' own databases are on PostgreSQL; these are SQLite.
@@ -15,6 +17,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from common import write_whole
 from exposure_tables import make_tables
 
 UTC = datetime.UTC
@@ -140,6 +143,23 @@ def comments(night):
     return headers, said
 
 
+def make_notes(folder, nights=NIGHTS):
+    """Write the notes of each night; their times are those of Chile in November, UTC−3 h."""
+    for night in nights:
+        lines = (
+            f"# Night of {night}",
+            "Observers: observer, support",
+            "",
+            "- 21:10 open",
+            "- 22:00–23:30 clouds, dome closed",
+            "- 00:20 rotator does not move",
+            "",
+            "## Summary",
+            "An hour and a half lost to clouds.",
+        )
+        write_whole(Path(folder) / f"{night}.md", "\n".join([*lines, ""]).encode())
+
+
 def make_database(path, nights=NIGHTS):
     """Write one SQLite file with all tables but DESI's."""
     path = Path(path)
@@ -171,3 +191,4 @@ if __name__ == "__main__":
     own = [datetime.date.fromisoformat(text) for text in sys.argv[2:]] or NIGHTS
     make_database(Path(sys.argv[1]) / "remarks.sqlite3", own)
     make_tables(sys.argv[1], own)
+    make_notes(Path(sys.argv[1]) / "notes", own)

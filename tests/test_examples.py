@@ -203,5 +203,6 @@ def test_every_source_is_shown():
         "dbb",
         "fitsstorage",
         "objects",
+        "notes",  # no page shows remarks
     }
     assert all(stream.title != stream.name for stream in streams)

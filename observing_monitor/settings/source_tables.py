@@ -66,7 +66,10 @@ def read_sources(
     sources = []
     for table in tables:
         changed = changes.get(str(table.get("name", table.get("type"))), {})
-        sources.append(_read_source(section, table | changed, described.time_limit_s, storages))
+        source = _read_source(section, table | changed, described.time_limit_s, storages)
+        if source.kind == "notes" and not source.settings.zone:
+            source.settings.zone = described.timezone
+        sources.append(source)
     names = [source.name for source in sources]
     for twice in {name for name in names if names.count(name) > 1}:
         raise section.error(f"has two sources named {twice!r}; give one of them another name")

@@ -25,6 +25,7 @@ BUILT_IN = {
     "expected": "observing_monitor.sources.expectations:Expectations",
     "summit": "observing_monitor.sources.summit:SummitMessages",
     "sql": "observing_monitor.sources.sql_query:SqlQuery",
+    "notes": "observing_monitor.sources.notes:Notes",
     "table": "observing_monitor.sources.table:Table",
 }
 

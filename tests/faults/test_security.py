@@ -290,7 +290,16 @@ def linked(kind, folder, elsewhere):
 
 @pytest.mark.parametrize(
     "kind",
-    ["files", "lasair", "bucket_listing", "fitsstorage_logs", "expected", "summit", "table, CSV"],
+    [
+        "files",
+        "lasair",
+        "bucket_listing",
+        "fitsstorage_logs",
+        "expected",
+        "summit",
+        "notes",
+        "table, CSV",
+    ],
 )
 def test_links_out_of_a_folder_are_not_read(tmp_path, kind):
     """Links out of a source's folder are not followed."""

@@ -34,6 +34,7 @@ N_READ = {
     "lwa": [7],
     "expected": [3],
     "summit": [2],
+    "notes": [3],
     "sql": [4, 4],
     "table, CSV": [8],
     "table, JSON": [4],

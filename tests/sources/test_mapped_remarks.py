@@ -55,6 +55,7 @@ def example(tmp_path_factory):
     (folder / "remarks.toml").write_text(text)
     remark_tables.make_database(folder / "remarks.sqlite3")
     remark_tables.make_tables(folder)
+    remark_tables.make_notes(folder / "notes")
     streams = read.streams_of_file(folder / "remarks.toml")
     return {one.name: one for stream in streams for one in make_sources(stream, NOW)}
 
@@ -122,6 +123,17 @@ def test_comments_of_desi(example):
     assert set(found.current["text"]) == {"clouds"}
     (counts,) = reading.counts.values()
     assert (counts.n_read, counts.n_left_out) == (len(rows), 0)
+
+
+def test_notes(example):
+    """Times of the notes are those of Chile."""
+    found, _ = current(example["notes"])
+    timed = found.current.dropna(subset=["begin_at"])
+    assert timed["begin_at"].tolist() == [
+        *[utc("2024-11-05 00:10"), utc("2024-11-05 01:00"), utc("2024-11-05 03:20")]
+    ]
+    assert timed["end_at"].dropna().tolist() == [utc("2024-11-05 02:30")]
+    assert len(found.current) == 5
 
 
 # --- words and values -----------------------------------------------------------------------------

@@ -127,6 +127,7 @@ KINDS = {
     "fitsstorage_logs": ({"path": "/gone/logs"}, _attempts(), ["ingest"]),
     "expected": ({"sequence": True, "detectors": ["0", "1"]}, _expected(), []),
     "summit": ({"path": "/gone/summit"}, _summit(), []),
+    "notes": ({"path": "/gone/notes"}, {}, []),
     "lasair": ({"path": "/gone/lasair"}, _lasair(), []),
     "lwa": ({"dump": "/gone/mon.json", "recorders": ["drvs1-3"]}, _lwa(), []),
     "broker_counts": (_BROKER, _counts(*_BROKER["counts"]), []),

@@ -208,6 +208,12 @@ def summit(folder):
     return [{"type": "summit", "path": folder}], [readout, notice]
 
 
+def notes(folder):
+    path = folder / "2020-02-12.md"
+    path.write_text("# Night\n23:05 clouds\n- 00:30 clear again\n")
+    return [{"type": "notes", "path": folder}], [path]
+
+
 def sql(folder):
     path = folder / "any.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -292,6 +298,7 @@ KINDS = {
     "lwa": lwa,
     "expected": expected,
     "summit": summit,
+    "notes": notes,
     "sql": sql,
     "table, CSV": table_csv,
     "table, JSON": table_json,

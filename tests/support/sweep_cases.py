@@ -219,6 +219,7 @@ SWEPT = [
     ),
     *_sources("expected", "expected of tonight", wait_s=60),
     *_sources("summit", "summit of tonight", wait_s=86_400),
+    *_sources("notes", path="/gone/elsewhere"),
     *_sources("summit", path="/gone/elsewhere", kinds=["txt"], level="error"),
     *_sources("lasair", count_tolerance=0.05, node_ratio=9, node_min_s=99),
     Case(
@@ -357,6 +358,7 @@ READING = {
     "fitsstorage_logs": {"zone": "America/Santiago"},
     "expected": {"sensors_pattern": "*.json", "sensor_types": ["SCIENCE"], "column": "name"},
     "summit": {"endings": [".txt"]},
+    "notes": {"zone": "America/Santiago"},
     "lasair": {"table": "statistics", "zone": "America/Santiago", **DATABASE},
     "lwa": {
         "points": ["summary"],
