@@ -83,10 +83,12 @@ class NightPages:
         return exposures_table(self.content.exposures, self.around.night, self.around.has_ingest)
 
     def _log(self, log: ObservingLog) -> Table:
-        from observing_monitor.pages.observing_log import Shown, log_table
+        from observing_monitor.pages.observing_log import Shown, first_previews, log_table
 
-        around, stream = self.around, self.night.job.stream
-        shown = Shown(around.night, stream.gap_min_s, reports_files(stream), around.has_ingest)
+        around, stream, (previews, _) = self.around, self.night.job.stream, self._previews
+        has_files = reports_files(stream)
+        pictures = first_previews(previews, self.night.judged) if previews else {}
+        shown = Shown(around.night, stream.gap_min_s, has_files, around.has_ingest, pictures)
         return log_table(log, shown)
 
     def _shown_exposures(self) -> dict[str, Any]:
@@ -134,7 +136,7 @@ class NightPages:
         queues = shown_queues(content.queues)
         metrics, n_metrics = metrics_table(job.stream, content.latest, around.night)
         anchors = _stage_anchors(content.stages)
-        previews, previews_note = self._previews()
+        previews, previews_note = self._previews
         page = NightPage(
             **structs.asdict(around),
             changed_at=parse_utc(row.get("changed_at")),
@@ -228,6 +230,7 @@ class NightPages:
             charts, starts_at, ends_at, stream.position, stream.timezone, not has_timeline
         )
 
+    @cached_property
     def _previews(self) -> tuple[Sequence[Preview], str]:
         """Return the previews, and which files have none."""
         from observing_monitor.previews.plan import previews_of

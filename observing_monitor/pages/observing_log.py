@@ -11,10 +11,11 @@ from observing_monitor.pages.glossary import WORDS, Word, class_words
 from observing_monitor.pages.tables import Cell, Table, TableColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pandas import DataFrame, Series
 
+    from observing_monitor.previews.preview import Preview
     from observing_monitor.tables.observing_log import Measure, ObservingLog
 
 
@@ -40,6 +41,17 @@ class Shown(NamedTuple):
     gap_min_s: float  # a longer gap is marked
     has_files: bool  # True if a source reports files
     has_ingest: bool  # True if a stage comes after arrival
+    previews: Mapping[int, Preview]  # row of an exposure -> the first picture of its files
+
+
+def first_previews(previews: Sequence[Preview], judged: DataFrame) -> dict[int, Preview]:
+    """Return the first picture of each exposure's files, by the row of the exposure."""
+    pictures = [preview for preview in previews if preview.href]
+    rows = judged.set_index("file_id")["exposure_row"]
+    of_pictures = rows.reindex([preview.file_id for preview in pictures]).fillna(-1).astype("int64")
+    made = dict(zip(of_pictures.tolist()[::-1], pictures[::-1], strict=True))
+    made.pop(-1, None)
+    return made
 
 
 def log_table(log: ObservingLog, shown: Shown) -> Table:
@@ -50,6 +62,9 @@ def log_table(log: ObservingLog, shown: Shown) -> Table:
         TableColumn(words["started_at"], wording.all_near(rows["started_at"], shown.night), "num"),
         TableColumn(words["exposure"], _texts(rows["exposure"]), is_foreign=True, anchors=anchors),
     ]
+    if shown.previews:
+        pictures = [shown.previews.get(row) for row in range(len(rows))]
+        made.append(TableColumn(None, pictures, "thumb", draw="thumb"))
     made += [_fact(words[name], rows[name]) for name in _FACTS if _is_told(rows, name)]
     made.append(
         TableColumn(words["gap_before_s"], _gaps(rows["gap_before_s"], shown.gap_min_s), "num")

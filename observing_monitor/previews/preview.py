@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Preview(msgspec.Struct):
+class Preview(msgspec.Struct, frozen=True):
     """A small picture of a file, or why there is none.
 
     Else `why` says what is odd about it, if anything.
