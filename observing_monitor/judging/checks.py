@@ -144,7 +144,7 @@ def check_stopped(night: Night) -> Iterable[Finding]:
 
 
 def check_exposures(night: Night) -> Iterable[Finding]:
-    """Check what is known of exposures, as `Night.exposures` has it."""
+    """Report findings about exposures."""
     yield from night.exposures
 
 

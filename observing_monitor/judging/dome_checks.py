@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def dome_findings(
     job: NightWork, exposures: DataFrame, samples: DataFrame
 ) -> Iterable[ExposureFindings]:
-    """Yield the findings about science exposures with the dome closed.
+    """Yield findings about science with the dome closed.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _finding(exposures: DataFrame, words: str, why: Sequence[str]) -> ExposureFi
 
 
 def _closed_at(taken: Taken, samples: DataFrame, dome: DomeSettings) -> Floats:
-    """Return when the dome was closed during each exposure; NaN if it was not.
+    """Return when the dome was closed in each exposure, or NaN.
 
     That is the time of the last value at its start, or of one before its end. Of several nodes,
     such as two shutters, one is enough.
@@ -93,7 +93,7 @@ def _closed_at(taken: Taken, samples: DataFrame, dome: DomeSettings) -> Floats:
 
 
 def _is_closed(samples: DataFrame, dome: DomeSettings) -> Flags:
-    """Return which values mean that the dome is closed."""
+    """Return True for values of a closed dome."""
     words = [value.strip().lower() for value in dome.closed if isinstance(value, str)]
     numbers = [value for value in dome.closed if not isinstance(value, str)]
     is_word = samples["text"].str.strip().str.lower().isin(words)

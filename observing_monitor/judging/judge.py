@@ -100,8 +100,7 @@ def judge_night(
     row = job.row.copy()
     own, shared = cross_night.assign_to_nights(job.night, tables, unmatched)
     judged = _classified(job, own)
-    own, judged, exposures = _exposures(job, own, tables, judged, unmatched)
-    exposures = exposures.and_those(_of_measures(job, own, dome))
+    own, judged, exposures = _exposures(job, own, tables, judged, unmatched, dome)
     _note_rhythm(job, row, judged, own)
     stopped, use = _note_quiet(job, row), _note_use(job, row, own)
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
@@ -114,23 +113,35 @@ def judge_night(
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
         night = _night(job, own, judged, shared, stopped, exposures, use)
     found = _acknowledged(checks.findings(night, [*job.on_rows, *from_sources]), job.issues)
-    status, info = _sum_up(job, own, found)
     row["units"], row["aggregates"] = headlines.units, headlines.aggregates
-    row["summary"] = {
-        "night": job.night.isoformat(),
-        "status": status,
-        "info": info,
-        "acknowledged": checks.sum_up_known(found),
-        **instants_as_text(night.summary),
-        "completeness": completeness([{**night.summary, **headlines.values}]),
-        **headlines.values,
-    }
+    row["summary"] = _summary(job, own, found, night.summary, headlines.values)
+    status = row["summary"]["status"]
     row["judged_at"] = iso_utc(job.now)
     row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use))
     row["findings"], row["worse"] = [plain(finding) for finding in found], dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
     return row, own, judged, found
+
+
+def _summary(
+    job: NightWork,
+    tables: Tables,
+    found: list[Finding],
+    numbers: Mapping[str, Any],
+    headlines: Mapping[str, float | None],
+) -> dict[str, Any]:
+    """Return a night's summary for the index."""
+    status, info = _sum_up(job, tables, found)
+    return {
+        "night": job.night.isoformat(),
+        "status": status,
+        "info": info,
+        "acknowledged": checks.sum_up_known(found),
+        **instants_as_text(numbers),
+        "completeness": completeness([{**numbers, **headlines}]),
+        **headlines,
+    }
 
 
 def _classified(job: NightWork, tables: Tables) -> DataFrame:
@@ -150,6 +161,7 @@ def _exposures(
     told: Tables,
     judged: DataFrame,
     unmatched: Mapping[datetime.date, Tables],
+    dome: DataFrame | None,
 ) -> tuple[Tables, DataFrame, ExposureFindings]:
     """Return tables with exposures by the settings of now, and findings.
 
@@ -178,15 +190,14 @@ def _exposures(
         asked = judged[index_in(judged["file_id"], tried) < 0]
     found = exposure_findings(job, joined, asked, elsewhere)
     metrics = timed_by_exposure(own.metrics, joined.exposures)
-    return replace(own, exposures=joined.exposures, metrics=metrics), judged, found
+    own = replace(own, exposures=joined.exposures, metrics=metrics)
+    return own, judged, found.and_those(_of_measures(job, own, dome))
 
 
 def _of_measures(
     job: NightWork, tables: Tables, dome: DataFrame | None
 ) -> Iterable[ExposureFindings]:
     """Yield findings about numbers of exposures, and about the dome."""
-    if tables.exposures.empty:
-        return
     from observing_monitor.judging.dome_checks import dome_findings
     from observing_monitor.judging.measure_checks import measure_findings
 

@@ -54,9 +54,9 @@ def _own_facts(job: NightWork) -> list[object]:
 
 
 def beside_tables(job: NightWork) -> list[str]:
-    """Return what findings about exposures depend on, beside the night's own tables.
+    """Return other facts that findings about exposures depend on.
 
-    The page shows it by these findings alone.
+    The page shows them by these findings alone.
     """
     is_warned = job.is_recent and job.stream.names_measures
     return [*([job.of_dome] if job.of_dome else []), *(["recent"] if is_warned else [])]

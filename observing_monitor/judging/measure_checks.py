@@ -69,7 +69,7 @@ def measure_findings(
 def _checked(
     limits: Iterable[MeasureLimit], exposures: DataFrame, measures: dict[str, Measure]
 ) -> Iterable[_Checked]:
-    """Yield the exposures of each limit; of several, the first one counts."""
+    """Yield each limit's exposures; the first that fits counts."""
     is_taken: dict[str, Flags] = {}
     for limit in limits:
         taken = is_taken.setdefault(limit.measure, np.zeros(len(exposures), bool))
@@ -97,7 +97,7 @@ def _fits(exposures: DataFrame, limit: MeasureLimit) -> Flags:
 
 
 def _beyond(checked: _Checked) -> Iterable[Finding]:
-    """Yield a finding for each limit that values are beyond."""
+    """Yield a finding for each limit exceeded."""
     for side, sign in ((ABOVE, 1.0), (BELOW, -1.0)):
         is_told = np.zeros(len(checked.values), bool)
         for level, key in side:
@@ -114,7 +114,7 @@ def _beyond(checked: _Checked) -> Iterable[Finding]:
 
 
 def _finding(checked: _Checked, level: str, side: str, bound: float, rows: Rows) -> Finding:
-    """Return the finding about exposures beyond a limit, the worst first."""
+    """Return the finding about exposures beyond a limit."""
     name, unit = checked.limit.measure, checked.unit
     values = [measured(value, unit) for value in checked.values[rows[:MAX_ROWS]]]
     first = checked.exposures.iloc[rows[:MAX_ROWS]]
@@ -145,7 +145,7 @@ def _without(checked: _Checked) -> str:
 
 
 def unknown(job: NightWork, exposures: DataFrame, words: str) -> ExposureFindings:
-    """Return the finding that nothing is known of some exposures.
+    """Return the finding that numbers are absent.
 
     As for files, it may come late. Recent nights warn: a name in the settings may be wrong.
     """

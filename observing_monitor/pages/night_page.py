@@ -242,7 +242,7 @@ class NightPages:
 
 
 def _href_of(finding: Finding, hrefs: Mapping[str, str], of_exposures: Mapping[str, str]) -> str:
-    """Return where a finding leads: to the row of its exposure, else to its rows."""
+    """Return where a finding leads: to its exposure, else to its rows."""
     of_exposure = of_exposures.get(finding.href.removeprefix("#"))
     return of_exposure or hrefs.get(finding.anchor, finding.href)
 

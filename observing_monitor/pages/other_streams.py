@@ -83,7 +83,7 @@ def nights_of_others(
 def dome_samples(
     site: Site, dome: DomeSettings, nights: tuple[OtherNight, ...]
 ) -> DataFrame | None:
-    """Return the values of another stream that say if the dome is open.
+    """Return another stream's values for the dome.
 
     None if it has none in these nights, or if no other stream is named.
     """

@@ -84,7 +84,7 @@ def load_judged(job: NightJob, store: Store) -> JudgedNight:
 
 
 def _dome(job: NightJob, tables: Tables) -> DataFrame | None:
-    """Return the values that say if the dome is open, if another stream has them."""
+    """Return another stream's values for the dome, if any."""
     if job.stream.dome is None or tables.reports.empty:
         return None
     from observing_monitor.pages.other_streams import dome_samples

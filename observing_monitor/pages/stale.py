@@ -268,7 +268,6 @@ def night_jobs(
     rows, near = sorted(index["nights"].items()), cross_night.neighbours(index["nights"])
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     recent = [night for night in nights if night <= stream.rule.night_of(now)][-2:]
-    newest = recent[-1] if recent else None
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = {
         id(version): (common_key(site, version), usual_endings(version))
@@ -277,7 +276,7 @@ def night_jobs(
     for before, night, after, (_, row) in zip(
         [None, *nights], nights, [*nights[1:], None], rows, strict=False
     ):
-        issues = tuple(issue for issue in known if issue.holds(stream.name, night)) if known else ()
+        issues = tuple(issue for issue in known if issue.holds(stream.name, night))
         then = stream.at(night)
         common, endings = of_versions[id(then)]
         of_others = _of_others(others, then, night) if others else ()
@@ -293,7 +292,7 @@ def night_jobs(
             neighbours=near.get(night, ()),
             common=common,
             endings=endings,
-            on_rows=_on_rows(index, row) if night == newest else (),
+            on_rows=_on_rows(index, row) if [night] == recent[-1:] else (),
             of_others=of_others,
             of_dome=_of_dome(then, of_others) if of_others else "",
             is_recent=night in recent,
@@ -313,7 +312,7 @@ def _of_others(
 
 
 def _of_dome(stream: Stream, of_others: Iterable[OtherNight]) -> str:
-    """Return the digest of the nights that say if the dome is open, or ""."""
+    """Return the digest of another stream's nights for the dome, or ""."""
     metric = stream.dome.metric if stream.dome else ""
     own = [other for other in of_others if metric.startswith(f"{other.stream}/")]
     return digest(own) if own else ""

@@ -51,7 +51,7 @@ def _check_exposures(section: Section, limit: MeasureLimit) -> None:
 
 
 def _check_numbers(section: Section, limit: MeasureLimit) -> None:
-    """Raise UsageError if limits are missing, or in the wrong order."""
+    """Raise UsageError if limits are missing or in disorder."""
     numbers = {key: value for key in KEYS if (value := getattr(limit, key)) is not None}
     if not numbers:
         raise section.error(f"has no limit; set one of {', '.join(KEYS)}")

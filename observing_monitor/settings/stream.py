@@ -96,12 +96,12 @@ class Stream(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def shown_metrics(self) -> tuple[str, ...]:
-        """Names of metrics that its nights need; those of others as STREAM/NAME."""
+        """Metrics that its nights need, by name."""
         return (*self.timeline, self.dome.metric) if self.dome else self.timeline
 
     @property
     def names_measures(self) -> bool:
-        """True if a setting names metrics that findings are about."""
+        """True if findings are about metrics it names."""
         return bool(self.measure_limits or self.image_quality or self.dome)
 
     @functools.cached_property

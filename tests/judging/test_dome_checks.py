@@ -138,7 +138,7 @@ def test_two_shutters(judge):
 
 
 def test_exposures_that_could_not_see_the_sky(judge):
-    """What the source of the exposures says needs no setting."""
+    """The word of the source of the exposures needs no setting."""
     exposures = [
         ("02:00:00", {"can_see_sky": True}),
         ("02:10:00", {"can_see_sky": False}),

@@ -107,7 +107,7 @@ def test_finding_leads_to_the_worst_exposure(observatory):
 
 
 def test_worst_exposure_on_another_page(observatory):
-    """Of many exposures, the link leads to the page that has the row."""
+    """The link leads to the page that has the exposure's row."""
     observatory.expose(1.0, 9.0, *[1.0] * 300)
     observatory.run(measure_limits=LIMITS)
     href = link_of(observatory.page, "seeing above 3 arcsec")

@@ -163,7 +163,7 @@ def of_kind(kind):
 
 
 def of_exposures():
-    """Return a telescope: science with a gap, seeing beyond its limit, and a closed dome."""
+    """Return a telescope: a gap, a bad seeing, a closed dome."""
     starts = ("01:00", "01:11", "01:12", "03:00", "08:50")
     rows = [
         {
