@@ -1,4 +1,4 @@
-"""Measures the observing log of a night of 20,000 exposures in a real browser.
+"""Measures the log of a night of 20,000 exposures in a browser.
 
     python benchmarks/browser_log.py --rounds 5
 

@@ -87,7 +87,7 @@ def test_many_exposures_are_few_marks():
 
 @pytest.mark.parametrize(("n", "n_marks"), [(900, 900), (20_000, 450)])
 def test_many_exposures_share_the_marks(n, n_marks):
-    """On a crowded night the marks of all strips together are bounded, so the page stays small."""
+    """The marks of a crowded night are bounded, so its page stays small."""
     filters = ["griz"[number % 4] for number in range(n)]
     strips = drawn(exposures(n, every_s=36_000 / n, physical_filter=filters)).strips
     assert len(strips) == 4

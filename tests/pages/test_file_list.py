@@ -61,7 +61,7 @@ def test_columns_have_the_words_of_the_glossary():
 
 
 def test_last_attempts_are_no_shown_column():
-    """The last attempt of files not done is in the script for open rows of the log alone."""
+    """The script has the last attempt of files that are not done."""
     at = pd.Timestamp("2020-02-12T23:00:00Z")
     made = file_list.render_files_js(file_table(2).assign(tried_at=[pd.NaT, at]))
     column = unpacked(made)["columns"][-1]

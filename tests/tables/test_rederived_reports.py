@@ -67,7 +67,7 @@ def test_corrected_time_zone_moves_exposures():
 
 
 def test_numbers_without_a_time_stay():
-    """A number of an exposure that its source no longer has stays, although it has no time."""
+    """A number without a time stays, although its source lost it."""
     of = [{"name": "seeing", "value": 0.8, "exposure": n, "sampled_at": None} for n in ("1", "2")]
     before = known(s=Reading(metrics=metrics(*of), append=True, has_own_times=True))
     now = Reading(metrics=metrics(of[1]), append=True, has_own_times=True)
