@@ -48,6 +48,7 @@ def _own_facts(job: NightWork) -> list[object]:
         *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
         *([zeros] if zeros else []),
         *([old] if old else []),
+        *([job.hidden_key] if job.hidden_key else []),
         *([unused] if (unused := job.row.get("without_effect")) else []),
         *(finding.text for finding in job.on_rows),
     ]

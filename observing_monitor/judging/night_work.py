@@ -36,3 +36,5 @@ class NightWork(msgspec.Struct, kw_only=True):
     neighbours: tuple[tuple[datetime.date, str], ...] = ()
     # findings on rows that the sources left out, if the night is the newest
     on_rows: tuple[Finding, ...] = ()
+    # secret of the codes for hidden names; "" if the stream hides none
+    hidden_key: str = ""

@@ -303,6 +303,7 @@ class NightPage(OfNight):
     n_exposed: int
     exposures: str  # page that has all exposures; "" if this one has
     log: str  # heading of an observing log; "" if exposures are known from files alone
+    hidden_note: str  # which facts of exposures are hidden, and until when; "" if none are
     is_newest_first: bool  # the log
     unlogged: Table  # files of no exposure in the log
     has_files: bool  # True if a source of the stream reports files
@@ -333,6 +334,7 @@ class ExposuresPage(OfNight):
     night_page: Link
     exposed: Table  # of this part, in order of time
     log: str  # heading of an observing log; "" if exposures are known from files alone
+    hidden_note: str  # which facts of exposures are hidden, and until when; "" if none are
     n_exposed: int  # of all parts
     parts: list[Link]  # all parts if there are several; this one without an address
 

@@ -38,6 +38,7 @@ from observing_monitor.pages.night_files import (
 )
 from observing_monitor.pages.night_job import NightJob
 from observing_monitor.storage import layout
+from observing_monitor.storage.hidden_key import key_of_codes
 from observing_monitor.storage.index import PAGE, TABLES, IndexRow, is_only_page_left, is_pruned
 from observing_monitor.tables import cross_night
 
@@ -266,8 +267,9 @@ def night_jobs(
     nights = [datetime.date.fromisoformat(text) for text, _ in rows]
     newest = max((night for night in nights if night <= stream.rule.night_of(now)), default=None)
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
+    hidden_key = key_of_codes(site.output) if stream.hide else ""
     of_versions = {
-        id(version): (common_key(site, version), usual_endings(version))
+        id(version): (common_key(site, version) + hidden_key[:8], usual_endings(version))
         for version in stream.versions
     }
     for before, night, after, (_, row) in zip(
@@ -292,6 +294,7 @@ def night_jobs(
             of_others=_of_others(others, then, night) if others else (),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
             read_at=read_at,
+            hidden_key=hidden_key,
             is_looked_at=looked_at is None or night in looked_at,
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
+from observing_monitor.settings.hidden import read_hidden
 from observing_monitor.settings.limits import (
     check_limits,
     check_name,
@@ -90,6 +91,9 @@ def build_stream(
         gap_min_s=described.gap_min_s,
         readout_s=described.readout_s,
         timeline=tuple(described.timeline),
+        hide=read_hidden(section, described),
+        hide_until=described.hide_until,
+        hide_programs=tuple(described.hide_programs),
         limits=read_limits(section, described),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -78,6 +78,10 @@ class Stream(msgspec.Struct, frozen=True, dict=True):
     gap_min_s: float = 600.0
     readout_s: float = 0.0
     timeline: tuple[str, ...] = ()  # metrics below the exposures; those of others as STREAM/NAME
+    # proprietary facts of exposures: columns, months after the night or "released", and patterns
+    hide: tuple[str, ...] = ()
+    hide_until: Literal["released"] | int = "released"
+    hide_programs: tuple[str, ...] = ()
     limits: Limits = LIMITS  # of lines, records and packed files
     # the stream as it is from a night on, in order of the nights
     later: tuple[tuple[datetime.date, Stream], ...] = ()
