@@ -38,7 +38,8 @@ def basis(job: NightWork) -> str:
 
     The time and the neighbouring nights are left out.
     """
-    return digest([*_own_facts(job), *issues_key(job.issues)])
+    codes = [job.hidden_key] if job.hidden_key else []
+    return digest([*_own_facts(job), *issues_key(job.issues), *codes])
 
 
 def _own_facts(job: NightWork) -> list[object]:
@@ -48,7 +49,6 @@ def _own_facts(job: NightWork) -> list[object]:
         *(job.row.get(name) for name in ("tables", "notes", "silent", "happened", "is_told")),
         *([zeros] if zeros else []),
         *([old] if old else []),
-        *([job.hidden_key] if job.hidden_key else []),
         *([unused] if (unused := job.row.get("without_effect")) else []),
         *(finding.text for finding in job.on_rows),
     ]

@@ -303,7 +303,6 @@ class NightPage(OfNight):
     n_exposed: int
     exposures: str  # page that has all exposures; "" if this one has
     log: str  # heading of an observing log; "" if exposures are known from files alone
-    hidden_note: str  # which facts of exposures are hidden, and until when; "" if none are
     is_newest_first: bool  # the log
     unlogged: Table  # files of no exposure in the log
     has_files: bool  # True if a source of the stream reports files
@@ -326,6 +325,7 @@ class NightPage(OfNight):
     use: NightUsed | None = None  # None if no exposure is known
     timeline: Timeline | None = None
     sky_map: SkyMap | None = None
+    hidden_note: str = ""  # which facts of exposures are hidden, and until when; "" if none are
 
 
 class ExposuresPage(OfNight):
@@ -334,9 +334,9 @@ class ExposuresPage(OfNight):
     night_page: Link
     exposed: Table  # of this part, in order of time
     log: str  # heading of an observing log; "" if exposures are known from files alone
-    hidden_note: str  # which facts of exposures are hidden, and until when; "" if none are
     n_exposed: int  # of all parts
     parts: list[Link]  # all parts if there are several; this one without an address
+    hidden_note: str = ""  # which facts of exposures are hidden, and until when; "" if none are
 
 
 class PrunedPage(OfNight):

@@ -235,6 +235,8 @@ def made_for(job: NightJob) -> str:
         known += digest(job.of_others)
     if job.on_rows:
         known += digest([finding.text for finding in job.on_rows])
+    if job.hidden_key:  # without it, codes are other ones
+        known += digest(job.hidden_key)
     return f"{job.common} {around} {_previews(job, job.row)} {known}"
 
 
@@ -269,7 +271,7 @@ def night_jobs(
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     hidden_key = key_of_codes(site.output) if stream.hide else ""
     of_versions = {
-        id(version): (common_key(site, version) + hidden_key[:8], usual_endings(version))
+        id(version): (common_key(site, version), usual_endings(version))
         for version in stream.versions
     }
     for before, night, after, (_, row) in zip(

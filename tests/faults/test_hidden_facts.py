@@ -90,6 +90,17 @@ def test_codes_need_the_key_of_the_store(night, tmp_path):
     assert len(key) == 64 and night.traces(key) == {}
 
 
+def test_lost_key(night):
+    """With a new key, all names of a night get new codes."""
+    night.run()
+    before = night.json()["exposures"][0]["target"]
+    (night.store / "hidden.json").unlink()
+    night.run(now=NOW + datetime.timedelta(minutes=5))
+    after = night.json()["exposures"][0]["target"]
+    assert after != before and night.traces(before) == {}
+    assert after in night.text() and after in night.text(".csv")
+
+
 def test_page_says_what_is_hidden(night):
     """The night's page counts hidden exposures, and says until when."""
     night.run()

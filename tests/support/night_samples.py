@@ -278,6 +278,7 @@ def _files(text, has_ingest):
         "n_exposed": 130,
         "log": "",
         "is_newest_first": False,
+        "hidden_note": "2 exposures with hidden facts (until 2021-01-01 00:00 UTC): target.",
         "unlogged": EMPTY,
         "exposures": "2020-02-12.exposures.html",
         "files_js": "2020-02-12.files.js",

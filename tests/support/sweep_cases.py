@@ -118,7 +118,17 @@ SWEPT = [
             ("readout_s", 5, ""),
             ("timeline", ["seeing"], ""),
             ("timeline", ["weather/humidity"], "of another stream"),
+            ("hide", ["ra_deg"], ""),
         )
+    ),
+    *(
+        Case(
+            "streams",
+            setting,
+            "exposures",
+            {"streams.one.hide": ["ra_deg"], f"streams.one.{setting}": value},
+        )
+        for setting, value in (("hide_until", 1200), ("hide_programs", ["X*"]))
     ),
     Case("streams", "input_dir", "input_dir", {"streams.one.input_dir": "/elsewhere"}),
     Case("streams", "gen", "input_dir", {"streams.one.gen": 3}),
