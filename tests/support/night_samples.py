@@ -193,6 +193,7 @@ def exposures_page(text="AT_O_20200212_000022", **changed):
         "night_page": contexts.Link("2020-02-12", "2020-02-12.html"),
         "exposed": exposed(text),
         "n_exposed": 2001,
+        "hidden_note": "2 exposures with hidden facts (until 2021-01-01 00:00 UTC): target.",
         "log": "",
         "parts": [
             contexts.Link("1 to 2,000", "2020-02-12.exposures.html"),
