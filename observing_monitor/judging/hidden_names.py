@@ -124,6 +124,12 @@ class HiddenNames:
     def __bool__(self) -> bool:
         return bool(self._patterns)
 
+    def but_those_in(self, texts: Iterable[str]) -> HiddenNames:
+        """Return the names that none of some texts has."""
+        whole = list(texts)
+        has = {name: HiddenNames({name: code}).texts(whole) for name, code in self.codes.items()}
+        return HiddenNames({name: self.codes[name] for name in self.codes if has[name] == whole})
+
     def texts(self, texts: Sequence[str], is_sentence: bool = False) -> list[str]:
         """Return texts with codes in place of names.
 

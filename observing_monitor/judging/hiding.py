@@ -1,18 +1,19 @@
 """Proprietary facts of exposures, hidden from everything that is published.
 
 A night is judged by its complete tables. Then the facts that `hide` names are removed from the
-tables, findings and messages, before anything is made of these. Targets and programs become codes,
-also within the names of files and in messages. Rows of exposures whose facts are shown stay as
-they are.
+tables, findings and messages, before anything is made of these. Targets and programs become
+codes, also within the names of files and in messages. In rows of exposures whose facts are shown,
+names stay that such exposures have: next to a name, its code would say what it stands for.
 """
 
 from __future__ import annotations
 
 import calendar
 import datetime
+import functools
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from observing_monitor.model.finding import Finding, ListedFinding, Row
 from observing_monitor.model.nights import YEARS, iso_utc
@@ -58,12 +59,19 @@ POSITION_METRICS = re.compile(
 
 @dataclass(frozen=True)
 class Releases:
-    """The exposures of a night with hidden facts, and when these are shown."""
+    """The exposures of a night with hidden facts, and when these are released."""
 
     is_hidden: Flags  # by row
     first_at: datetime.datetime | None = None  # the next release; None if no date is known
     last_at: datetime.datetime | None = None
     n_unknown: int = 0  # hidden exposures without a date
+
+
+class Searched(NamedTuple):
+    """Hidden names that are looked for in rows of hidden exposures, and in other rows."""
+
+    hidden: HiddenNames
+    others: HiddenNames
 
 
 @dataclass
@@ -74,18 +82,22 @@ class Hiding:
     complete: DataFrame | None = None  # the exposures of the night
     releases: Releases | None = None
     codes: dict[str, str] = field(default_factory=dict)  # hidden name -> its code
+    named: frozenset[str] = frozenset()  # names that exposures without hidden facts have
 
     def __post_init__(self) -> None:
         self._shown: Tables | None = None
-        self._names: HiddenNames | None = None
 
-    @property
+    @functools.cached_property
     def names(self) -> HiddenNames:
         """The hidden names."""
         from observing_monitor.judging.hidden_names import HiddenNames
 
-        self._names = self._names or HiddenNames(self.codes)
-        return self._names
+        return HiddenNames(self.codes)
+
+    @functools.cached_property
+    def searched(self) -> Searched:
+        """The hidden names, for each kind of rows."""
+        return Searched(self.names, self.names.but_those_in(self.named))
 
     @property
     def next_release(self) -> datetime.datetime | None:
@@ -113,13 +125,13 @@ class Hiding:
         return self._shown
 
     def _hidden(self, tables: Tables, complete: DataFrame, is_hidden: Flags) -> Tables:
-        exposures = hidden_exposures(complete, is_hidden, self.columns, self.names)
+        exposures = hidden_exposures(complete, is_hidden, self.columns, self.searched)
         is_searched = _of_hidden(tables.files, complete, is_hidden)
-        files = _with_file_ids(tables.files, _searched(tables.files, self.names, is_searched))
+        files = _with_file_ids(tables.files, _searched(tables.files, self.searched, is_searched))
         return replace(
             tables,
             files=files,
-            ingests=_hidden_ingests(tables, files, is_searched, self.names),
+            ingests=_hidden_ingests(tables, files, is_searched, self.searched),
             metrics=self._hidden_metrics(tables.metrics, exposures, is_hidden),
             exposures=exposures,
             reports=tables.reports[:0],  # each source's own facts: no page shows them
@@ -130,7 +142,7 @@ class Hiding:
         if self.releases is None or self.complete is None:
             return judged
         is_searched = _of_hidden(judged, self.complete, self.releases.is_hidden)
-        return _with_file_ids(judged, _searched(judged, self.names, is_searched))
+        return _with_file_ids(judged, _searched(judged, self.searched, is_searched))
 
     def _hidden_metrics(
         self, metrics: DataFrame, exposures: DataFrame, is_hidden: Flags
@@ -148,8 +160,10 @@ class Hiding:
             plain = metrics["name"].str.lower().str.replace(r"[\W_]+", "", regex=True)
             is_left_out |= plain.str.fullmatch(POSITION_METRICS).fillna(False).to_numpy(bool)
         is_kept = ~(is_of_hidden & is_left_out)
-        is_searched = (is_of_hidden | (rows < 0)) & ~is_image
-        made = _searched(metrics, self.names, is_searched)
+        made = metrics.copy()
+        made[~is_image] = _searched(
+            metrics[~is_image], self.searched, (is_of_hidden | (rows < 0))[~is_image]
+        )
         named = exposures["exposure"].array.take(rows, allow_fill=True)
         made["exposure"] = made["exposure"].mask(is_of_hidden, _series(named, made))
         return made[is_kept].reset_index(drop=True)
@@ -178,9 +192,11 @@ def hiding_of(job: NightWork, tables: Tables) -> Hiding:
         return Hiding()
     releases = releases_of(stream, job.night, tables.exposures, job.now)
     codes = _codes(job, tables, releases.is_hidden)
+    shown = tables.exposures.loc[~releases.is_hidden, list(NAMES)]
     if not releases.is_hidden.any() and not codes:
         return Hiding()
-    return Hiding(stream.hide, tables.exposures, releases, codes)
+    named = frozenset(shown.stack())
+    return Hiding(stream.hide, tables.exposures, releases, codes, named)
 
 
 def releases_of(
@@ -274,7 +290,7 @@ def _named(stream: Stream, shown: Iterable[str]) -> set[str]:
 
 
 def hidden_exposures(
-    exposures: DataFrame, is_hidden: Flags, hide: Iterable[str], names: HiddenNames
+    exposures: DataFrame, is_hidden: Flags, hide: Iterable[str], names: Searched
 ) -> DataFrame:
     """Return exposures as they are published.
 
@@ -286,13 +302,13 @@ def hidden_exposures(
         By row.
     hide : iterable of str
         Columns. Targets and programs become codes, all else is null.
-    names : HiddenNames
+    names : Searched
     """
     made = _searched(exposures, names, is_hidden, skip=NAMES)
     for column in hide:
         values = made[column]
         made[column] = (
-            values.mask(is_hidden, values.map(lambda name: names.codes.get(name, name)))
+            values.mask(is_hidden, values.map(lambda name: names.hidden.codes.get(name, name)))
             if column in NAMES
             else values.mask(is_hidden)
         ).astype(values.dtype)
@@ -334,24 +350,40 @@ def _flags_at(flags: Flags, rows: NDArray[int64], default: bool) -> Flags:
 
 
 def _searched(
-    frame: DataFrame, names: HiddenNames, is_searched: Flags, skip: Iterable[str] = ()
+    frame: DataFrame, names: Searched, is_hidden: Flags, skip: Iterable[str] = ()
 ) -> DataFrame:
-    """Return a table with codes in place of names, in some of its rows."""
-    import pandas as pd
+    """Return a table with codes in place of names.
 
+    Parameters
+    ----------
+    frame : DataFrame
+    names : Searched
+    is_hidden : array of bool
+        Rows of hidden exposures.
+    skip : iterable of str
+        Columns that stay as they are.
+    """
     made = frame.copy()
-    if not names or not is_searched.any():
-        return made
     # texts with lone surrogates are objects
     is_text = (made.dtypes == "str") | (made.dtypes == "object")
     for column in made.columns[is_text].difference([*NO_NAMES, *skip]):
-        codes, texts = pd.factorize(made.loc[is_searched, column])
-        hidden = names.texts([str(text) for text in texts])
-        if hidden != list(texts):
-            values = made[column].copy()
-            words = pd.Series(hidden, dtype=values.dtype)
-            values[is_searched] = words.array.take(codes, allow_fill=True)
-            made[column] = values
+        values = _without_names(made[column], names.hidden, is_hidden)
+        made[column] = _without_names(values, names.others, ~is_hidden)
+    return made
+
+
+def _without_names(values: Series[Any], names: HiddenNames, is_searched: Flags) -> Series[Any]:
+    """Return a column with codes in place of names, in some of its rows."""
+    import pandas as pd
+
+    if not names or not is_searched.any():
+        return values
+    codes, texts = pd.factorize(values[is_searched])
+    hidden = names.texts([str(text) for text in texts])
+    if hidden == list(texts):
+        return values
+    made, words = values.copy(), pd.Series(hidden, dtype=values.dtype)
+    made[is_searched] = words.array.take(codes, allow_fill=True)
     return made
 
 
@@ -367,7 +399,7 @@ def _with_file_ids(before: DataFrame, after: DataFrame) -> DataFrame:
 
 
 def _hidden_ingests(
-    tables: Tables, files: DataFrame, is_searched: Flags, names: HiddenNames
+    tables: Tables, files: DataFrame, is_searched: Flags, names: Searched
 ) -> DataFrame:
     """Return attempts with the ids of the files as they are published."""
     from observing_monitor.model.arrays import index_in

@@ -126,6 +126,30 @@ def test_release_by_the_clock(night):
     assert "1 exposure with hidden facts (1 exposure without a known date" in night.text()
 
 
+def test_rows_of_released_exposures(night):
+    """In rows of released exposures, only names that such exposures have are shown."""
+    night.exposures[2] |= {"program": PROGRAM, "target": f"near {TARGET}"}
+    night.obsids[2], night.obsids[3] = "", f"{OPEN_PROGRAM}-003.obs"
+    night.exposures[0]["target"] = "Fomalhaut"
+    night.write()
+    night.run()
+    first, second, third = night.json()["exposures"]
+    assert first["program"] == second["program"] and first["program"].startswith("hidden-")
+    assert (third["program"], third["comment"]) == (PROGRAM, f"pointing at near {TARGET}")
+    told = night.text(".csv")
+    assert FILES[3] in told and FILES[0] not in told and "Vega_field" in told
+    assert night.traces("Fomalhaut", SHORT, "150.11713") == {}
+
+
+def test_hidden_name_in_a_row_of_a_released_exposure(night):
+    """A name that only hidden exposures have is hidden in all rows."""
+    night.obsids[3] = f"{OPEN_PROGRAM}-003.obs"
+    night.write()
+    night.run()
+    assert night.json()["exposures"][2]["n_files"] == 2
+    assert night.traces(*SECRETS) == {}
+
+
 @pytest.mark.parametrize("months", [6, 18])
 def test_months_after_the_night(night, months):
     """With months, only the date of the night counts."""

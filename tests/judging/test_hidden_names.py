@@ -6,7 +6,7 @@ import unicodedata
 import urllib.parse
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from observing_monitor.judging.hidden_names import (
@@ -108,11 +108,11 @@ def test_codes():
 WORDS = st.text(st.characters(categories=["L", "Nd"], exclude_characters="\u0345"), min_size=4)
 
 
-@given(WORDS, WORDS, st.sampled_from('/?="\n <&'))
-def test_any_name_in_any_form(name, around, between):
+@given(WORDS, st.sampled_from('/?="\n <&'))
+def test_any_name_in_any_form(name, between):
     """No escaped form of a name is left in a text."""
-    if pattern_of(name) is None or name.isdigit() or len(unicodedata.normalize("NFC", name)) < 4:
-        return
+    name = unicodedata.normalize("NFC", name)
+    assume(pattern_of(name) is not None and not name.isdigit() and len(name) >= 4)
     names = HiddenNames({name: "#"})
     for text in (name, name.casefold(), name.upper(), unicodedata.normalize("NFD", name)):
         for written in (text, urllib.parse.quote(text), html.escape(text), json.dumps(text)[1:-1]):
