@@ -36,20 +36,22 @@ _BETWEEN = (
     rb"|\xc2\xa0|\xe2\x80[\x80-\xaf]|\xe2\x88\x92"
     rb"|[^0-9A-Za-z\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff]){0,3}"
 )
-# before a word: no letter or digit, unless it is the end of an escape
+# after the first byte of a word: before it is no letter or digit, unless that ends an escape
 _BEGIN = (
-    rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f][0-9A-Fa-f])|(?<=\\[nrt])"
-    rb"|(?<=\\u[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]))"
+    rb"(?:(?<![0-9A-Za-z][\x00-\xff])|(?<=%[0-9A-Fa-f][0-9A-Fa-f][\x00-\xff])"
+    rb"|(?<=\\[nrt][\x00-\xff])"
+    rb"|(?<=\\u[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][\x00-\xff]))"
 )
+# a regular expression that begins with a class of bytes is searched for several times as fast
+_CLASS = re.compile(rb"\[(?:\\.|[^\]\\])*\]", re.DOTALL)
 _END = rb"(?![0-9A-Za-z])"
 # UTF-8 has none of these bytes: they separate texts, and stand for codes until all are found
 _NEXT, _MARK = b"\xc0", b"\xc1"
 _DIGITS = bytes(range(0xF8, 0x100))
-_MARKED = re.compile(_MARK + b"([" + re.escape(_DIGITS) + b"]{5})")
 
 
 class Pattern(NamedTuple):
-    """A pattern for a name in UTF-8, and a text that every match has.
+    """A pattern for a name in UTF-8, and texts that tell fast if it is there.
 
     Attributes
     ----------
@@ -57,13 +59,16 @@ class Pattern(NamedTuple):
         For texts of others.
     sentence : bytes
         For sentences of this program.
-    anchor : bytes
-        In lower case; may be empty.
+    anchors : tuple of bytes
+        In lower case; every match has each of them.
+    usual : tuple of bytes
+        The usual ways to write a name that is found anywhere.
     """
 
     anywhere: bytes
     sentence: bytes
-    anchor: bytes
+    anchors: tuple[bytes, ...]
+    usual: tuple[bytes, ...] = ()
 
 
 def normal_name(name: str) -> str:
@@ -100,15 +105,30 @@ def pattern_of(name: str) -> Pattern | None:
         return None
     forms = [forms_of(word) for word in words]
     body = _BETWEEN.join(form.pattern for form in forms)
-    anchor = max((form.anchor for form in forms), key=len)
+    anchors = sorted({form.anchor for form in forms} - {b""}, key=len, reverse=True)
     joined = "".join(words)
     is_number = joined.isdigit()
     if n_characters >= 4 and not is_number:
-        return Pattern(body, body, anchor)
+        usual = {text.encode("utf-8", "surrogatepass") for text in _usual(name, words)}
+        return Pattern(body, body, tuple(anchors), tuple(sorted(usual)))
     is_weak = n_characters <= 4 and is_number or joined.isalpha()
-    whole = _BEGIN + body + _END
-    beside = rb"(?:(?<=[_/])" + body + _END + rb"|" + _BEGIN + body + rb"(?=[_/]))"
-    return Pattern(whole, beside if is_weak else whole, anchor)
+    head, rest = _split(body)
+    whole = head + _BEGIN + rest + _END
+    beside = head + rb"(?:(?<=[_/][\x00-\xff])" + rest + _END
+    beside += rb"|" + _BEGIN + rest + rb"(?=[_/]))"
+    return Pattern(whole, beside if is_weak else whole, tuple(anchors))
+
+
+def _usual(name: str, words: Sequence[str]) -> set[str]:
+    written = {name, "_".join(words), "-".join(words), "".join(words)}
+    return written | {text.lower() for text in written}
+
+
+def _split(pattern: bytes) -> tuple[bytes, bytes]:
+    """Return the class of bytes that a pattern begins with, and the rest."""
+    found = _CLASS.match(pattern)
+    end = found.end() if found else 0
+    return pattern[:end], pattern[end:]
 
 
 class HiddenNames:
@@ -142,15 +162,21 @@ class HiddenNames:
         if not self._patterns or not texts:
             return list(texts)
         whole = _NEXT.join(text.encode("utf-8", "surrogatepass") for text in texts)
-        lowered, used = whole.lower(), list[bytes]()
-        for pattern, code in self._patterns:
-            # most texts lack most names, and this is known in a hundredth of the time
-            if pattern.anchor in lowered:
-                mark = _MARK + _digits(len(used))
-                used.append(code.encode())
+        # most texts lack most names, and this is known in a hundredth of the time
+        lowered, left = whole.lower(), list[tuple[Pattern, bytes, bytes]]()
+        for number, (pattern, code) in enumerate(self._patterns):
+            if all(anchor in lowered for anchor in pattern.anchors):
+                mark = _MARK + _digits(number)
+                left.append((pattern, mark, code.encode()))
+                for text in pattern.usual:
+                    whole = whole.replace(text, mark)
+        lowered = whole.lower() if left else lowered
+        for pattern, mark, _ in left:
+            if all(anchor in lowered for anchor in pattern.anchors):
                 search = pattern.sentence if is_sentence else pattern.anywhere
                 whole = _compiled(search).sub(mark, whole)
-        whole = _MARKED.sub(lambda found: used[_number(found[1])], whole)
+        for _, mark, shown in left:
+            whole = whole.replace(mark, shown)
         return [text.decode("utf-8", "surrogatepass") for text in whole.split(_NEXT)]
 
     def text(self, text: str, is_sentence: bool = False) -> str:
@@ -166,10 +192,6 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 def _digits(number: int) -> bytes:
     """Return a number as five digits of `_DIGITS`."""
     return bytes(_DIGITS[number >> shift & 7] for shift in (12, 9, 6, 3, 0))
-
-
-def _number(digits: bytes) -> int:
-    return sum((digit - _DIGITS[0]) << 3 * place for place, digit in enumerate(digits[::-1]))
 
 
 def names_to_hide(names: Iterable[str], shown: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from observing_monitor.model import columns
 from observing_monitor.model.finding import Finding, ListedFinding, Row
 from observing_monitor.model.nights import YEARS, iso_utc
 from observing_monitor.settings.hidden import NAMES, POSITION
@@ -86,6 +87,7 @@ class Hiding:
 
     def __post_init__(self) -> None:
         self._shown: Tables | None = None
+        self._files: tuple[DataFrame, DataFrame] | None = None  # complete, and published
 
     @functools.cached_property
     def names(self) -> HiddenNames:
@@ -128,6 +130,7 @@ class Hiding:
         exposures = hidden_exposures(complete, is_hidden, self.columns, self.searched)
         is_searched = _of_hidden(tables.files, complete, is_hidden)
         files = _with_file_ids(tables.files, _searched(tables.files, self.searched, is_searched))
+        self._files = tables.files, files
         return replace(
             tables,
             files=files,
@@ -141,8 +144,12 @@ class Hiding:
         """Return the files of the night, with their classes, as they are published."""
         if self.releases is None or self.complete is None:
             return judged
+        done = _columns_done(judged, self._files[0]) if self._files else []
         is_searched = _of_hidden(judged, self.complete, self.releases.is_hidden)
-        return _with_file_ids(judged, _searched(judged, self.searched, is_searched))
+        made = _searched(judged, self.searched, is_searched, skip=done)
+        if done and self._files:
+            return made.assign(**{name: self._files[1][name] for name in done})
+        return _with_file_ids(judged, made)
 
     def _hidden_metrics(
         self, metrics: DataFrame, exposures: DataFrame, is_hidden: Flags
@@ -315,6 +322,13 @@ def hidden_exposures(
     return made
 
 
+def _columns_done(judged: DataFrame, files: DataFrame) -> list[str]:
+    """Return the columns of judged files that are those of all files."""
+    if not judged["file_id"].equals(files["file_id"]):
+        return []
+    return [c.name for c in columns.FILES if judged[c.name].equals(files[c.name])]
+
+
 def _of_hidden(files: DataFrame, exposures: DataFrame, is_hidden: Flags) -> Flags:
     """Return True for files of hidden exposures, and of none that is known."""
     from observing_monitor.tables.observed import rows_of_files
@@ -379,8 +393,9 @@ def _without_names(values: Series[Any], names: HiddenNames, is_searched: Flags) 
     if not names or not is_searched.any():
         return values
     codes, texts = pd.factorize(values[is_searched])
-    hidden = names.texts([str(text) for text in texts])
-    if hidden == list(texts):
+    before = [str(text) for text in texts.tolist()]
+    hidden = names.texts(before)
+    if hidden == before:
         return values
     made, words = values.copy(), pd.Series(hidden, dtype=values.dtype)
     made[is_searched] = words.array.take(codes, allow_fill=True)
