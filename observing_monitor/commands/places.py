@@ -38,11 +38,11 @@ def open_output(options: argparse.Namespace, streams: Iterable[Stream] = ()) -> 
     if options.output_dir is None:
         raise UsageError(NO_OUTPUT)
     redaction = make_redaction(options)
-    if options.redact:
-        _check_store(options, f"redact hides {options.redact[0]!r} and more")
-    for stream in streams:
-        if stream.hide:
-            _check_store(options, f"[streams.{stream.name}] hide hides facts of exposures")
+    if options.redact and options.store_dir is None:
+        raise _store_is_public(f"redact hides {options.redact[0]!r} and more")
+    hiding = next((stream.name for stream in streams if stream.hide), None)
+    if hiding and (options.store_dir is None or _is_below(options.store_dir, options.output_dir)):
+        raise _store_is_public(f"[streams.{hiding}] hide hides facts of exposures")
     pages = _output_at("output_dir", options.output_dir, options.config, redaction)
     if options.store_dir is None and not _is_elsewhere(pages):
         return pages
@@ -56,13 +56,11 @@ def open_output(options: argparse.Namespace, streams: Iterable[Stream] = ()) -> 
     return SplitOutput(pages, store)
 
 
-def _check_store(options: argparse.Namespace, hides: str) -> None:
-    """Raise UsageError if the store, which is complete, is below the output."""
-    if options.store_dir is not None and not _is_below(options.store_dir, options.output_dir):
-        return
+def _store_is_public(hides: str) -> UsageError:
+    """Return the error about a store, which is complete, below the pages."""
     words = "the store, which keeps them, would be in the folder of the pages"
     remedy = "set store_dir to a folder that no web server shows"
-    raise UsageError(f"{hides}, but {words}; {remedy}")
+    return UsageError(f"{hides}, but {words}; {remedy}")
 
 
 def _is_below(place: str | Path, folder: str | Path) -> bool:
