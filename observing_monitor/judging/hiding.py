@@ -167,10 +167,10 @@ class Hiding:
             plain = metrics["name"].str.lower().str.replace(r"[\W_]+", "", regex=True)
             is_left_out |= plain.str.fullmatch(POSITION_METRICS).fillna(False).to_numpy(bool)
         is_kept = ~(is_of_hidden & is_left_out)
-        made = metrics.copy()
-        made[~is_image] = _searched(
-            metrics[~is_image], self.searched, (is_of_hidden | (rows < 0))[~is_image]
-        )
+        is_searched, is_text = is_of_hidden | (rows < 0), ~is_image
+        made = _searched(metrics, self.searched, is_searched, skip=["text"])
+        texts = _searched(metrics.loc[is_text, ["text"]], self.searched, is_searched[is_text])
+        made.loc[is_text, "text"] = texts["text"]
         named = exposures["exposure"].array.take(rows, allow_fill=True)
         made["exposure"] = made["exposure"].mask(is_of_hidden, _series(named, made))
         return made[is_kept].reset_index(drop=True)

@@ -46,6 +46,17 @@ def test_no_file_has_a_trace(night):
     assert list(pd.read_parquet(tables / "files.parquet")["file_id"]) == sorted(FILES)
 
 
+def test_images_that_systems_report(night):
+    """An image of a hidden exposure is left out; that of a night has no hidden name."""
+    night.run(hide=[])
+    names = sorted(path.name.rpartition("-")[0] for path in night.site.rglob("*.images/*.png"))
+    assert names == ["focus", "focus-NGC-1234"]
+    night.run()
+    [image] = night.site.rglob("*.images/*.png")
+    code = night.json()["exposures"][0]["target"]
+    assert image.name.startswith(f"focus-{code}-") and image.name in night.text()
+
+
 def test_first_run_has_no_trace(night):
     """What is hidden from the first run on was never there."""
     night.run()

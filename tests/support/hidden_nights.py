@@ -41,6 +41,11 @@ MESSAGES = (
     "",
     "not in the list: ngc&#32;1234 and Ngc_1234",
 )
+# a picture of one point
+IMAGE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgAB"
+    "SK+kcQAAAABJRU5ErkJggg=="
+)
 
 
 class HiddenNight:
@@ -84,8 +89,11 @@ class HiddenNight:
         )
         told = {"at": at, "name": "pointing", "value": "", "text": f"slew to {TARGET}", "of": ""}
         first = self.exposures[0]["exposure"]
+        image = {**told, "name": f"focus {TARGET}", "text": IMAGE, "unit": "image/png"}
         metrics = [
-            told,
+            {**told, "unit": ""},
+            image,
+            {**image, "name": "focus", "of": first},
             {**told, "name": f"rms {PROGRAM}", "value": 3.5, "text": ""},
             {**told, "name": "tel_ra", "value": 150.11713, "text": "", "of": first},
             {**told, "name": "sky", "value": 20.25, "text": "", "of": first},
@@ -113,7 +121,7 @@ class HiddenNight:
         }
         files = {"path": "path", "created_at": "at", "size_bytes": "size", "obsid": "obsid"}
         log = {"path": "path", "attempted_at": "at", "status": "status", "message": "text"}
-        told = {name: name for name in ("name", "value", "text")}
+        told = {name: name for name in ("name", "value", "text", "unit")}
         metrics = {"sampled_at": "at", "exposure": "of", **told}
         made = [
             {"feeds": "exposures", "columns": exposures, "measures": {"seeing": "seeing"}},
