@@ -76,7 +76,7 @@ def test_rows_remain_distinguishable(night):
     assert re.fullmatch("hidden-[0-9a-f]{8}", first["target"])
     assert first["program"] == second["program"] != first["target"] != second["target"]
     assert first["exposure"] == f"{first['program']}-001"
-    assert first["ra_deg"] is first["dec_deg"] is first["airmass"] is None
+    assert {"ra_deg", "dec_deg", "airmass"}.isdisjoint(first)
     assert first["comment"] == f"pointing at {first['target']}"
     assert [one["exposure_time_s"] for one in (first, second, third)] == [120, 121, 122]
     assert [one["n_files"] for one in (first, second, third)] == [1, 1, 1]
@@ -130,7 +130,7 @@ def test_release_by_the_clock(night):
     night.run(now=RELEASE)
     first, second, _ = night.json()["exposures"]
     assert (first["target"], first["program"], first["ra_deg"]) == (TARGET, PROGRAM, 150.11713)
-    assert second["target"].startswith("hidden-") and second["ra_deg"] is None
+    assert second["target"].startswith("hidden-") and "ra_deg" not in second
     # its own file is shown; the program of the other one is not
     assert FILES[0] in night.text(".csv") and FILES[1] not in night.text(".csv")
     assert night.traces("83.63308", SHORT) == {}
@@ -187,7 +187,7 @@ def test_some_programs(night):
     night.run(hide_programs=["gn-2026?-q-*"])
     first, second, third = night.json()["exposures"]
     assert first["program"].startswith("hidden-") and second["target"].startswith("hidden-")
-    assert second["program"] is None
+    assert "program" not in second
     assert (third["target"], third["program"]) == (OPEN_TARGET, OPEN_PROGRAM)
     assert night.traces(TARGET, PROGRAM, "150.11713", "83.63308") == {}
     night.run(hide_programs=["ENG-*"])
@@ -219,7 +219,7 @@ def test_only_the_position(night):
     night.run(hide=["dec_deg"])
     first = night.json()["exposures"][0]
     assert (first["target"], first["program"]) == (TARGET, PROGRAM)
-    assert {first[name] for name in ("ra_deg", "dec_deg", "airmass", "altitude_deg")} == {None}
+    assert {"ra_deg", "dec_deg", "airmass", "altitude_deg"}.isdisjoint(first)
     assert night.traces("150.11713", "83.63308") == {}
 
 
@@ -259,7 +259,7 @@ def test_nothing_new_opens_no_table(night):
 def test_all_columns_together(night):
     """Texts that `hide` names are empty."""
     night.run(hide=[*HIDE, "comment", "observer", "group", "observation_reason"])
-    assert [one["comment"] for one in night.json()["exposures"]] == [
+    assert [one.get("comment") for one in night.json()["exposures"]] == [
         None,
         None,
         f"pointing at {OPEN_TARGET}",
