@@ -91,6 +91,8 @@ def code_of(name: str, key: str, of: str = "") -> str:
     of : str, optional
         What the code is for, such as a night: others have other codes.
     """
+    if not key:
+        raise ValueError("a code without a key would give its name away")
     text = f"{of}\0{normal_name(name)}".encode("utf-8", "backslashreplace")
     made = hashlib.blake2b(text, key=key.encode()[:64], digest_size=4)
     return CODE + made.hexdigest()

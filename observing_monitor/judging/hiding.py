@@ -199,10 +199,10 @@ def hiding_of(job: NightWork, tables: Tables) -> Hiding:
         return Hiding()
     releases = releases_of(stream, job.night, tables.exposures, job.now)
     codes = _codes(job, tables, releases.is_hidden)
-    shown = tables.exposures.loc[~releases.is_hidden, list(NAMES)]
     if not releases.is_hidden.any() and not codes:
         return Hiding()
-    named = frozenset(shown.stack())
+    shown = tables.exposures[~releases.is_hidden]
+    named = frozenset(name for column in NAMES for name in shown[column].dropna())
     return Hiding(stream.hide, tables.exposures, releases, codes, named)
 
 

@@ -103,6 +103,8 @@ def test_codes():
     others = [code_of("NGC 1235", key), code_of("NGC 1234", "11" * 32)]
     others += [code_of("NGC 1234", key, "2026-08-03"), code_of("J1-1", key), code_of("J1+1", key)]
     assert len({code, *others}) == 6
+    with pytest.raises(ValueError, match="key"):
+        code_of("NGC 1234", "")
 
 
 WORDS = st.text(st.characters(categories=["L", "Nd"], exclude_characters="\u0345"), min_size=4)
