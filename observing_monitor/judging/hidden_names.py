@@ -10,6 +10,8 @@ other characters, or none, between its words: `NGC 1234` also as `ngc_1234`, `NG
   sentences of this program only next to `_` or `/`, as in the name of a file: other numbers and
   words of a sentence stay.
 - A name of one character is not looked for in texts.
+- `GN-2026B-Q-…` stands for all names that begin so, and have one more word: of
+  `GN-2026B-Q-101-007`, all but `-007` is hidden.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 
 CODE = "hidden-"
+# at the end of a name: it stands for all names that begin so, and have one more word
+ANY = "\u2026"
 _WORDS = re.compile(r"[^\W_]+")
 # what may be between the words of a name: up to three characters, as they are or escaped
 _BETWEEN = (
@@ -91,6 +95,8 @@ def code_of(name: str, key: str, of: str = "") -> str:
     of : str, optional
         What the code is for, such as a night: others have other codes.
     """
+    if not key:
+        raise ValueError("a code without a key would give its name away")
     text = f"{of}\0{normal_name(name)}".encode("utf-8", "backslashreplace")
     made = hashlib.blake2b(text, key=key.encode()[:64], digest_size=4)
     return CODE + made.hexdigest()
@@ -108,6 +114,9 @@ def pattern_of(name: str) -> Pattern | None:
     anchors = sorted({form.anchor for form in forms} - {b""}, key=len, reverse=True)
     joined = "".join(words)
     is_number = joined.isdigit()
+    if name.endswith(ANY):
+        body += _BETWEEN + rb"[0-9A-Za-z]+"
+        return None if n_characters < 4 else Pattern(body, body, tuple(anchors))
     if n_characters >= 4 and not is_number:
         usual = {text.encode("utf-8", "surrogatepass") for text in _usual(name, words)}
         return Pattern(body, body, tuple(anchors), tuple(sorted(usual)))
@@ -137,7 +146,7 @@ class HiddenNames:
     def __init__(self, codes: Mapping[str, str]) -> None:
         self.codes = dict(codes)
         # the longest first: a name may contain another one
-        names = sorted(self.codes, key=lambda name: (-len(name), name))
+        names = sorted(self.codes, key=lambda name: (name.endswith(ANY), -len(name), name))
         found = [(pattern_of(name), self.codes[name]) for name in names]
         self._patterns = [(pattern, code) for pattern, code in found if pattern is not None]
 

@@ -199,10 +199,10 @@ def hiding_of(job: NightWork, tables: Tables) -> Hiding:
         return Hiding()
     releases = releases_of(stream, job.night, tables.exposures, job.now)
     codes = _codes(job, tables, releases.is_hidden)
-    shown = tables.exposures.loc[~releases.is_hidden, list(NAMES)]
     if not releases.is_hidden.any() and not codes:
         return Hiding()
-    named = frozenset(shown.stack())
+    shown = tables.exposures[~releases.is_hidden]
+    named = frozenset(name for column in NAMES for name in shown[column].dropna())
     return Hiding(stream.hide, tables.exposures, releases, codes, named)
 
 
@@ -287,13 +287,21 @@ def _codes(job: NightWork, tables: Tables, is_hidden: Flags) -> dict[str, str]:
 
 
 def _named(stream: Stream, shown: Iterable[str]) -> set[str]:
-    """Return the programs that `hide_programs` names in full, but those that are shown.
+    """Return the programs that `hide_programs` names, in full or by their beginning.
 
-    Files may come before their exposure is known.
+    Files may come before their exposure is known. Programs that are shown are left out.
     """
-    plain = {name.casefold() for name in shown}
-    whole = (name for name in stream.hide_programs if not set(name) & set("*?["))
-    return {name for name in whole if name.casefold() not in plain}
+    from observing_monitor.judging.hidden_names import ANY
+
+    plain = [name.casefold() for name in shown]
+    found = set()
+    for pattern in stream.hide_programs:
+        name, folded = pattern.removesuffix("*"), pattern.removesuffix("*").casefold()
+        is_whole = name == pattern
+        is_shown = folded in plain if is_whole else any(one.startswith(folded) for one in plain)
+        if not is_shown and not set(name) & set("*?["):
+            found.add(name if is_whole else name + ANY)
+    return found
 
 
 def hidden_exposures(

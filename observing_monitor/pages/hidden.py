@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from observing_monitor.model import columns
 from observing_monitor.model.nights import parse_utc
 from observing_monitor.model.wording import clock, n_of
 from observing_monitor.storage.store import Store
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 NAMED_NIGHTS = 30
 
 
-def hidden_note(hidden: Hidden | None, columns: Iterable[str], setting: object) -> str:
+def hidden_note(hidden: Hidden | None, hide: Collection[str], setting: object) -> str:
     """Return a sentence on the hidden facts of a night, or "".
 
     Parameters
     ----------
     hidden : dict or None
         From the night's row of the index.
-    columns : iterable of str
+    hide : collection of str
         Hidden columns of exposures.
     setting : object
         `hide_until`.
@@ -38,9 +39,10 @@ def hidden_note(hidden: Hidden | None, columns: Iterable[str], setting: object) 
     until = [f"until {' to '.join(dict.fromkeys(times))} UTC"] if times else []
     if n_unknown:
         until.append(f"{n_of(n_unknown, 'exposure')} without a known date of release")
+    labels = [column.label for column in columns.EXPOSURES if column.name in hide]
     facts = f"{n_of(hidden['n_exposures'], 'exposure')} with hidden facts"
     settings = "" if setting == "released" else f", hide_until = {setting}"
-    return f"{facts} ({', '.join(until)}): {', '.join(columns)}. Settings: hide{settings}."
+    return f"{facts} ({', '.join(until)}): {', '.join(labels)}. Settings: hide{settings}."
 
 
 def without_names(row: IndexRow, texts: Collection[str]) -> list[str]:

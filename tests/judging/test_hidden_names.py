@@ -89,6 +89,15 @@ def test_longest_name_first():
     assert not HiddenNames({}) and HiddenNames({}).texts(["a", "b"]) == ["a", "b"]
 
 
+def test_beginning_of_names():
+    """The beginning of a name stands for it and its next word; whole names come first."""
+    names = HiddenNames({"GN-2026B-Q-\u2026": A, "GN-2026B-Q-9": B})
+    texts = ["gn-2026b-q-101-007.fits", "GN-2026B-Q-9-1", "GN_2026B_Q_12_x", "GN-2026B-Q", "GN-1"]
+    shown = [f"{A}-007.fits", f"{B}-1", f"{A}_x", "GN-2026B-Q", "GN-1"]
+    assert names.texts(texts) == shown == names.texts(texts, is_sentence=True)
+    assert pattern_of("GN-\u2026") is None
+
+
 def test_names_that_pages_show_anyway():
     """A target that is the type, the filter or the instrument is no secret."""
     names = ["BIAS", "sky_flat", "Vega", "r'", "**"]
@@ -103,6 +112,8 @@ def test_codes():
     others = [code_of("NGC 1235", key), code_of("NGC 1234", "11" * 32)]
     others += [code_of("NGC 1234", key, "2026-08-03"), code_of("J1-1", key), code_of("J1+1", key)]
     assert len({code, *others}) == 6
+    with pytest.raises(ValueError, match="key"):
+        code_of("NGC 1234", "")
 
 
 WORDS = st.text(st.characters(categories=["L", "Nd"], exclude_characters="\u0345"), min_size=4)
