@@ -211,6 +211,29 @@ def test_an_open_row_scrolls_with_the_others(opened):
 
 
 @pytest.mark.long
+def test_a_newer_page_keeps_the_open_row(browser, tmp_path):
+    """A page that renews itself keeps the open row, the filters and the place."""
+    page = browser.new_page()
+    page.clock.install()
+    night = observe(tmp_path, 200)
+    page.goto(f"{night.as_uri()}#exposure-{exposure_name(101)}?filter=r")
+    page.wait_for_selector(f"{OPENED} .entries li")
+    page.clock.fast_forward(40_000)
+    before = page.locator("body").get_attribute("data-made-of")
+    place = "document.getElementById('log-scroll').scrollTop + ' ' + scrollY"
+    was = page.evaluate(place)
+    observe(tmp_path, 240, hours=25)
+    page.clock.fast_forward(61_000)
+    page.wait_for_selector(f"body:not([data-made-of='{before}'])")
+    page.wait_for_selector(f"{OPENED} .entries li")
+    assert counted(page) == "60 of 240 exposures"
+    assert page.url.endswith(f"#exposure-{exposure_name(101)}?filter=r")
+    assert page.locator("#log-scroll .opened a").inner_text() == exposure_name(101)
+    page.wait_for_function(f"{place} === '{was}'", timeout=5000)
+    page.close()
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("colours", RULES)
 def test_open_row_for_everybody(night, opened, strict, colours):
     """Axe finds no fault, and a strict policy blocks nothing."""
