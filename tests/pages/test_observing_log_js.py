@@ -184,6 +184,27 @@ def test_links_within_the_page_open_rows(opened):
     assert counted(page) == "300 of 300 exposures"
 
 
+def test_the_sky_map_leads_to_rows(opened):
+    """A click on the sky map opens the exposure there; one far from all opens none."""
+    page = ready(opened("", viewport={"width": 1400, "height": 900}))
+    svg = page.locator(".sky-maps svg[data-map=equatorial]")
+    svg.scroll_into_view_if_needed()
+    box = svg.bounding_box()
+    scale = min(box["width"] / 392, box["height"] / 212)
+    middle = (box["width"] / 2, box["height"] / 2 - 2 * scale)  # RA 180°, declination 0°
+
+    def click(ra, dec):
+        at = (middle[0] + (180 - ra) * scale, middle[1] - dec * scale)
+        svg.click(position={"x": at[0], "y": at[1]})
+
+    click(99, 60)
+    page.wait_for_timeout(300)
+    assert page.locator(OPENED).count() == 0
+    click(99, -30.25)
+    page.wait_for_selector(OPENED)
+    assert page.url.endswith(f"#exposure-{exposure_name(99)}")
+
+
 def test_rows_by_keyboard(opened):
     """Tab leads from row to row beyond those drawn; Enter opens, Escape closes."""
     page = ready(opened("#exposures?q=MC"))
