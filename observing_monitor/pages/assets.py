@@ -53,6 +53,7 @@ SCRIPTS = (
     "files",
     "log-filters",
     "log-detail",
+    "log-sky",
     "log",
     "start",
 )

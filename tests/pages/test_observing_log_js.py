@@ -184,6 +184,27 @@ def test_links_within_the_page_open_rows(opened):
     assert counted(page) == "300 of 300 exposures"
 
 
+def test_the_sky_map_leads_to_rows(opened):
+    """A click on the sky map opens the exposure there; one far from all opens none."""
+    page = ready(opened("", viewport={"width": 1400, "height": 900}))
+    svg = page.locator(".sky-maps svg[data-map=equatorial]")
+    svg.scroll_into_view_if_needed()
+    box = svg.bounding_box()
+    scale = min(box["width"] / 392, box["height"] / 212)
+    middle = (box["width"] / 2, box["height"] / 2 - 2 * scale)  # RA 180°, declination 0°
+
+    def click(ra, dec):
+        at = (middle[0] + (180 - ra) * scale, middle[1] - dec * scale)
+        svg.click(position={"x": at[0], "y": at[1]})
+
+    click(99, 60)
+    page.wait_for_timeout(300)
+    assert page.locator(OPENED).count() == 0
+    click(99, -30.25)
+    page.wait_for_selector(OPENED)
+    assert page.url.endswith(f"#exposure-{exposure_name(99)}")
+
+
 def test_rows_by_keyboard(opened):
     """Tab leads from row to row beyond those drawn; Enter opens, Escape closes."""
     page = ready(opened("#exposures?q=MC"))
@@ -208,6 +229,29 @@ def test_an_open_row_scrolls_with_the_others(opened):
     height = page.evaluate("document.getElementById('log-scroll').scrollHeight")
     detail = 300 * 28
     assert detail + 200 < height < detail + 900
+
+
+@pytest.mark.long
+def test_a_newer_page_keeps_the_open_row(browser, tmp_path):
+    """A page that renews itself keeps the open row, the filters and the place."""
+    page = browser.new_page()
+    page.clock.install()
+    night = observe(tmp_path, 200)
+    page.goto(f"{night.as_uri()}#exposure-{exposure_name(101)}?filter=r")
+    page.wait_for_selector(f"{OPENED} .entries li")
+    page.clock.fast_forward(40_000)
+    before = page.locator("body").get_attribute("data-made-of")
+    place = "document.getElementById('log-scroll').scrollTop + ' ' + scrollY"
+    was = page.evaluate(place)
+    observe(tmp_path, 240, hours=25)
+    page.clock.fast_forward(61_000)
+    page.wait_for_selector(f"body:not([data-made-of='{before}'])")
+    page.wait_for_selector(f"{OPENED} .entries li")
+    assert counted(page) == "60 of 240 exposures"
+    assert page.url.endswith(f"#exposure-{exposure_name(101)}?filter=r")
+    assert page.locator("#log-scroll .opened a").inner_text() == exposure_name(101)
+    page.wait_for_function(f"{place} === '{was}'", timeout=5000)
+    page.close()
 
 
 @pytest.mark.long

@@ -62,7 +62,7 @@ def exposure_name(number):
     return f"MC_O_20200212_{number:06d}"
 
 
-def observe(folder, n, every_s=60, n_files=2):
+def observe(folder, n, every_s=60, n_files=2, hours=24):
     """Run with `n` exposures, one in ten a flat; of every hundredth, the last file failed.
 
     Files are created 30 s after the start, arrive 6 s later, and are ingested 54 s after that.
@@ -88,6 +88,6 @@ def observe(folder, n, every_s=60, n_files=2):
         (folder / f"{ending}.csv").write_text("".join(lines))
     (folder / "site.toml").write_text(SETTINGS)
     days = ("--first_day", NIGHT, "--last_day", NIGHT)
-    now = START + datetime.timedelta(hours=24)
+    now = START + datetime.timedelta(hours=hours)
     assert run("-c", folder / "site.toml", *days, "--jobs", 1, now=now) in (0, 1)
     return folder / f"site/camera/{NIGHT}.html"

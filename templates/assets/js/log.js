@@ -168,8 +168,17 @@ function followExposure(section, event) {
     .exec(link?.getAttribute("href") || "");
   if (!found) return;
   event.preventDefault();
-  if (location.hash === "#" + found[1]) openLogAddressed(section);
-  else location.hash = found[1];
+  goToExposure(section, found[1]);
+}
+
+/**
+ * Open the row of an exposure, by its anchor.
+ * @param {HTMLElement} section
+ * @param {string} anchor
+ */
+function goToExposure(section, anchor) {
+  if (location.hash === "#" + anchor) openLogAddressed(section);
+  else location.hash = anchor;
 }
 
 function startLog() {
@@ -182,6 +191,7 @@ function startLog() {
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", () => openLogAddressed(section));
   document.addEventListener("click", (event) => followExposure(section, event));
+  startSkyMap(section);
   openInSight(section, () => openLog(section));
   openLogAddressed(section);
   if (isRestoring && reader && reader.log) openLog(section);
