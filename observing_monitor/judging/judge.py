@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.judging.exposure_checks import ExposureFindings
+    from observing_monitor.judging.headline_values import HeadlineValues
     from observing_monitor.judging.hiding import Hiding
     from observing_monitor.judging.known_issues import Issue
     from observing_monitor.judging.night_work import NightWork
@@ -86,8 +87,8 @@ def judge_night(
     row : dict
         The night's new row of the index.
     tables : Tables
-        Of the night, with each file on one night (`cross_night.assign_to_nights`), without hidden
-        facts. So are the other results.
+        Of the night, with each file on one night (`cross_night.assign_to_nights`). Like the other
+        results, without hidden facts.
     judged : DataFrame
         The night's files with their classes, from `classify`.
     found : list of Finding
@@ -100,8 +101,7 @@ def judge_night(
     judged = _classified(job, own)
     own, exposures = _exposures(job, own, tables, judged, unmatched)
     _note_rhythm(job, row, judged, own)
-    hiding = hiding_of(job, own)
-    hiding.note(row)
+    hiding = hiding_of(job, row, own)
     stopped, use = _note_quiet(job, row), _note_use(job, row, hiding.tables(own))
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
     # the sources' own checks use their own dates
@@ -121,9 +121,7 @@ def judge_night(
         "status": status,
         "info": info,
         "acknowledged": checks.sum_up_known(found),
-        **instants_as_text(night.summary),
-        "completeness": completeness([{**night.summary, **headlines.values}]),
-        **headlines.values,
+        **_numbers(night, headlines),
     }
     row["judged_at"] = iso_utc(job.now)
     row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use, hiding))
@@ -131,6 +129,15 @@ def judge_night(
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
     return row, hiding.tables(own), hiding.files(judged), found
+
+
+def _numbers(night: checks.Night, headlines: HeadlineValues) -> dict[str, Any]:
+    """Return the numbers of a night's summary."""
+    return {
+        **instants_as_text(night.summary),
+        "completeness": completeness([{**night.summary, **headlines.values}]),
+        **headlines.values,
+    }
 
 
 def _classified(job: NightWork, tables: Tables) -> DataFrame:
