@@ -57,14 +57,14 @@ def open_output(options: argparse.Namespace, streams: Iterable[Stream] = ()) -> 
 
 
 def _store_is_public(hides: str) -> UsageError:
-    """Return the error about a store, which is complete, below the pages."""
+    """Return the error about a public store."""
     words = "the store, which keeps them, would be in the folder of the pages"
     remedy = "set store_dir to a folder that no web server shows"
     return UsageError(f"{hides}, but {words}; {remedy}")
 
 
 def _is_below(place: str | Path, folder: str | Path) -> bool:
-    """True if a place lies in a folder, and is not the folder itself."""
+    """True if a place lies inside a folder."""
     if is_address(place) or is_address(folder):
         return str(place).startswith(f"{str(folder).rstrip('/')}/")
     inner, outer = os.path.realpath(place), os.path.realpath(folder)

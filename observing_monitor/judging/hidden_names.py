@@ -1,4 +1,4 @@
-r"""Names of proprietary targets and programs, replaced by codes in any text.
+r"""Codes in place of hidden names.
 
 A name is found in any case, however HTML, JSON or addresses escape it (`hidden_forms`), and with
 other characters, or none, between its words: `NGC 1234` also as `ngc_1234`, `NGC%201234` and
@@ -55,7 +55,7 @@ _DIGITS = bytes(range(0xF8, 0x100))
 
 
 class Pattern(NamedTuple):
-    """A pattern for a name in UTF-8, and texts that tell fast if it is there.
+    """A pattern for a name in UTF-8.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Pattern(NamedTuple):
 
 
 def normal_name(name: str) -> str:
-    """Return a name without case, with single blanks."""
+    """Return a name without case."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
     return re.sub(r"[\s_]+", " ", folded).strip()
 
@@ -104,7 +104,7 @@ def code_of(name: str, key: str, of: str = "") -> str:
 
 @functools.lru_cache(4096)
 def pattern_of(name: str) -> Pattern | None:
-    """Return the pattern of a name; None for one that is too short."""
+    """Return the pattern of a name; None if it is too short."""
     words = _WORDS.findall(unicodedata.normalize("NFC", name))
     n_characters = sum(map(len, words))
     if n_characters < 2:
@@ -134,14 +134,14 @@ def _usual(name: str, words: Sequence[str]) -> set[str]:
 
 
 def _split(pattern: bytes) -> tuple[bytes, bytes]:
-    """Return the class of bytes that a pattern begins with, and the rest."""
+    """Split a pattern after its first class of bytes."""
     found = _CLASS.match(pattern)
     end = found.end() if found else 0
     return pattern[:end], pattern[end:]
 
 
 class HiddenNames:
-    """Names and their codes; `HiddenNames({})` hides nothing."""
+    """Hidden names and their codes."""
 
     def __init__(self, codes: Mapping[str, str]) -> None:
         self.codes = dict(codes)
@@ -154,13 +154,13 @@ class HiddenNames:
         return bool(self._patterns)
 
     def but_those_in(self, texts: Iterable[str]) -> HiddenNames:
-        """Return the names that none of some texts has."""
+        """Return the names that no text has."""
         whole = list(texts)
         has = {name: HiddenNames({name: code}).texts(whole) for name, code in self.codes.items()}
         return HiddenNames({name: self.codes[name] for name in self.codes if has[name] == whole})
 
     def texts(self, texts: Sequence[str], is_sentence: bool = False) -> list[str]:
-        """Return texts with codes in place of names.
+        """Return texts with codes for names.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class HiddenNames:
         return [text.decode("utf-8", "surrogatepass") for text in whole.split(_NEXT)]
 
     def text(self, text: str, is_sentence: bool = False) -> str:
-        """Return a text with codes in place of names."""
+        """Return a text with codes for names."""
         return self.texts([text], is_sentence)[0] if self._patterns else text
 
 
@@ -204,7 +204,7 @@ def _digits(number: int) -> bytes:
 
 
 def names_to_hide(names: Iterable[str], shown: Iterable[str]) -> list[str]:
-    """Return names without those that pages show anyway, sorted.
+    """Return names that pages do not show anyway.
 
     Parameters
     ----------

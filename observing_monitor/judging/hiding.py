@@ -1,4 +1,4 @@
-"""Proprietary facts of exposures, hidden from everything that is published.
+"""Hide proprietary facts of exposures.
 
 A night is judged by its complete tables. Then the facts that `hide` names are removed from the
 tables, findings and messages, before anything is made of these. Targets and programs become
@@ -60,7 +60,7 @@ POSITION_METRICS = re.compile(
 
 @dataclass(frozen=True)
 class Releases:
-    """The exposures of a night with hidden facts, and when these are released."""
+    """Hidden exposures, and when they are released."""
 
     is_hidden: Flags  # by row
     first_at: datetime.datetime | None = None  # the next release; None if no date is known
@@ -69,7 +69,10 @@ class Releases:
 
 
 class Searched(NamedTuple):
-    """Hidden names that are looked for in rows of hidden exposures, and in other rows."""
+    """Names to look for, by kind of row.
+
+    `hidden` for rows of hidden exposures, `others` for all others.
+    """
 
     hidden: HiddenNames
     others: HiddenNames
@@ -77,7 +80,10 @@ class Searched(NamedTuple):
 
 @dataclass
 class Hiding:
-    """The hidden facts of a night; without `releases` there are none."""
+    """Hidden facts of a night.
+
+    Without `releases` there are none.
+    """
 
     columns: tuple[str, ...] = ()
     complete: DataFrame | None = None  # the exposures of the night
@@ -107,7 +113,7 @@ class Hiding:
         return self.releases.first_at if self.releases else None
 
     def note(self, row: IndexRow) -> None:
-        """Note in a night's row what is hidden, and until when."""
+        """Note hidden facts in a night's row."""
         row.pop("hidden", None)
         if self.releases is not None:
             row["hidden"] = {
@@ -119,7 +125,7 @@ class Hiding:
             }
 
     def tables(self, tables: Tables) -> Tables:
-        """Return the tables of the night as they are published."""
+        """Return the tables as published."""
         if self.releases is None or self.complete is None:
             return tables
         if self._shown is None:
@@ -141,7 +147,7 @@ class Hiding:
         )
 
     def files(self, judged: DataFrame) -> DataFrame:
-        """Return the files of the night, with their classes, as they are published."""
+        """Return the judged files as published."""
         if self.releases is None or self.complete is None:
             return judged
         done = _columns_done(judged, self._files[0]) if self._files else []
@@ -154,7 +160,10 @@ class Hiding:
     def _hidden_metrics(
         self, metrics: DataFrame, exposures: DataFrame, is_hidden: Flags
     ) -> DataFrame:
-        """Return metrics; pictures and positions of hidden exposures are left out."""
+        """Return metrics as published.
+
+        Pictures and positions of hidden exposures are left out.
+        """
         if metrics.empty or self.complete is None:
             return metrics
         from observing_monitor.model.arrays import index_in
@@ -176,7 +185,7 @@ class Hiding:
         return made[is_kept].reset_index(drop=True)
 
     def findings(self, found: Iterable[Finding]) -> list[Finding]:
-        """Return findings as they are published."""
+        """Return findings as published."""
         if not self.codes:
             return list(found)
         return [self._finding(finding) for finding in found]
@@ -192,8 +201,17 @@ class Hiding:
         return made
 
 
-def hiding_of(job: NightWork, tables: Tables) -> Hiding:
-    """Return what is hidden of a night, from its complete tables."""
+def hiding_of(job: NightWork, row: IndexRow, tables: Tables) -> Hiding:
+    """Note and return the hidden facts of a night.
+
+    The tables are complete.
+    """
+    hiding = _hiding(job, tables)
+    hiding.note(row)
+    return hiding
+
+
+def _hiding(job: NightWork, tables: Tables) -> Hiding:
     stream = job.stream
     if not stream.hide or _is_over(stream, job.night, job.now):
         return Hiding()
@@ -209,7 +227,7 @@ def hiding_of(job: NightWork, tables: Tables) -> Hiding:
 def releases_of(
     stream: Stream, night: datetime.date, exposures: DataFrame, now: datetime.datetime
 ) -> Releases:
-    """Return which exposures of a night have hidden facts, and until when."""
+    """Return the hidden exposures of a night."""
     import numpy as np
 
     is_hidden = _of_programs(exposures["program"], stream.hide_programs)
@@ -237,7 +255,7 @@ def _is_over(stream: Stream, night: datetime.date, now: datetime.datetime) -> bo
 
 
 def release_of_night(stream: Stream, night: datetime.date) -> datetime.datetime | None:
-    """Return the end of the night that is `hide_until` months later; None for never."""
+    """Return when the months after a night are over, if ever."""
     n_months = night.year * 12 + night.month - 1 + int(stream.hide_until)
     year, month = divmod(n_months, 12)
     if year not in YEARS:
@@ -247,7 +265,7 @@ def release_of_night(stream: Stream, night: datetime.date) -> datetime.datetime 
 
 
 def _of_programs(programs: Series[str], patterns: tuple[str, ...]) -> Flags:
-    """Return True for programs that fit a pattern, and unknown ones."""
+    """True for programs that fit, and unknown ones."""
     from fnmatch import translate
 
     import numpy as np
@@ -260,7 +278,7 @@ def _of_programs(programs: Series[str], patterns: tuple[str, ...]) -> Flags:
 
 
 def _codes(job: NightWork, tables: Tables, is_hidden: Flags) -> dict[str, str]:
-    """Return the hidden names of a night and their codes.
+    """Return the codes of hidden names.
 
     A program has the same code on all nights, a target another one on each: when one night is
     released, its target says nothing about other nights.
@@ -287,9 +305,10 @@ def _codes(job: NightWork, tables: Tables, is_hidden: Flags) -> dict[str, str]:
 
 
 def _named(stream: Stream, shown: Iterable[str]) -> set[str]:
-    """Return the programs that `hide_programs` names, in full or by their beginning.
+    """Return the programs that `hide_programs` names.
 
-    Files may come before their exposure is known. Programs that are shown are left out.
+    In full or by their beginning. Files may come before their exposure is known. Programs that
+    are shown are left out.
     """
     from observing_monitor.judging.hidden_names import ANY
 
@@ -307,7 +326,7 @@ def _named(stream: Stream, shown: Iterable[str]) -> set[str]:
 def hidden_exposures(
     exposures: DataFrame, is_hidden: Flags, hide: Iterable[str], names: Searched
 ) -> DataFrame:
-    """Return exposures as they are published.
+    """Return exposures as published.
 
     Parameters
     ----------
@@ -331,14 +350,14 @@ def hidden_exposures(
 
 
 def _columns_done(judged: DataFrame, files: DataFrame) -> list[str]:
-    """Return the columns of judged files that are those of all files."""
+    """Return columns that both tables share."""
     if not judged["file_id"].equals(files["file_id"]):
         return []
     return [c.name for c in columns.FILES if judged[c.name].equals(files[c.name])]
 
 
 def _of_hidden(files: DataFrame, exposures: DataFrame, is_hidden: Flags) -> Flags:
-    """Return True for files of hidden exposures, and of none that is known."""
+    """True for files of hidden or unknown exposures."""
     from observing_monitor.tables.observed import rows_of_files
 
     return _flags_at(is_hidden, rows_of_files(files, exposures), True)
@@ -347,7 +366,7 @@ def _of_hidden(files: DataFrame, exposures: DataFrame, is_hidden: Flags) -> Flag
 def files_of_hidden(
     stream: Stream, night: datetime.date, tables: Tables, now: datetime.datetime
 ) -> tuple[Flags, datetime.datetime | None]:
-    """Return which files are of hidden exposures, or of none that is known.
+    """True for files of hidden or unknown exposures.
 
     Also returns when the next of these exposures is released. After the months that `hide_until`
     names, no file is hidden.
@@ -365,7 +384,7 @@ def files_of_hidden(
 
 
 def _flags_at(flags: Flags, rows: NDArray[int64], default: bool) -> Flags:
-    """Return flags by position; the default for -1."""
+    """Take flags by position."""
     import numpy as np
 
     return np.append(flags, default)[rows]
@@ -374,7 +393,7 @@ def _flags_at(flags: Flags, rows: NDArray[int64], default: bool) -> Flags:
 def _searched(
     frame: DataFrame, names: Searched, is_hidden: Flags, skip: Iterable[str] = ()
 ) -> DataFrame:
-    """Return a table with codes in place of names.
+    """Return a table with codes for names.
 
     Parameters
     ----------
@@ -395,7 +414,7 @@ def _searched(
 
 
 def _without_names(values: Series[Any], names: HiddenNames, is_searched: Flags) -> Series[Any]:
-    """Return a column with codes in place of names, in some of its rows."""
+    """Return a column with codes for names."""
     import pandas as pd
 
     if not names or not is_searched.any():
@@ -411,7 +430,7 @@ def _without_names(values: Series[Any], names: HiddenNames, is_searched: Flags) 
 
 
 def _with_file_ids(before: DataFrame, after: DataFrame) -> DataFrame:
-    """Return files whose ids are unique, as they were before."""
+    """Return files with unique ids."""
     is_again = after["file_id"].duplicated()
     if is_again.any():
         number = (after.groupby("file_id").cumcount() + 1).astype("str")
@@ -424,7 +443,7 @@ def _with_file_ids(before: DataFrame, after: DataFrame) -> DataFrame:
 def _hidden_ingests(
     tables: Tables, files: DataFrame, is_searched: Flags, names: Searched
 ) -> DataFrame:
-    """Return attempts with the ids of the files as they are published."""
+    """Return attempts as published."""
     from observing_monitor.model.arrays import index_in
 
     rows = index_in(tables.ingests["file_id"], tables.files["file_id"])
@@ -441,7 +460,7 @@ def _series(values: Any, like: DataFrame) -> Series[Any]:
 
 
 def hidden_names(kept: Iterable[Hidden | None]) -> HiddenNames:
-    """Return the hidden names of nights, from their rows of the index."""
+    """Return the hidden names of some nights."""
     from observing_monitor.judging.hidden_names import HiddenNames
 
     return HiddenNames({name: code for one in kept if one for name, code in one["codes"].items()})

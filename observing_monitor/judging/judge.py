@@ -92,8 +92,8 @@ def judge_night(
     row : dict
         The night's new row of the index.
     tables : Tables
-        Of the night, with each file on one night (`cross_night.assign_to_nights`), without hidden
-        facts. So are the other results.
+        Of the night, with each file on one night (`cross_night.assign_to_nights`). Like the other
+        results, without hidden facts.
     judged : DataFrame
         The night's files with their classes, from `classify`.
     found : list of Finding
@@ -106,8 +106,7 @@ def judge_night(
     judged = _classified(job, own)
     own, judged, exposures = judge_exposures(job, own, tables, judged, unmatched, dome)
     _note_rhythm(job, row, judged, own)
-    hiding = hiding_of(job, own)
-    hiding.note(row)
+    hiding = hiding_of(job, row, own)
     stopped, use = _note_quiet(job, row), _note_use(job, row, hiding.tables(own))
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
     # the sources' own checks use their own dates

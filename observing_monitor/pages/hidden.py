@@ -1,4 +1,4 @@
-"""What pages say about hidden facts, and texts without hidden names."""
+"""Notes on hidden facts, and texts without names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMED_NIGHTS = 30
 
 
 def hidden_note(hidden: Hidden | None, hide: Collection[str], setting: object) -> str:
-    """Return a sentence on the hidden facts of a night, or "".
+    """Return a sentence on hidden facts, or "".
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def hidden_note(hidden: Hidden | None, hide: Collection[str], setting: object) -
 
 
 def without_names(row: IndexRow, texts: Collection[str]) -> list[str]:
-    """Return sentences of a night without its hidden names."""
+    """Return sentences without hidden names."""
     hidden = row.get("hidden")
     if not hidden or not texts:
         return list(texts)
@@ -56,7 +56,7 @@ def without_names(row: IndexRow, texts: Collection[str]) -> list[str]:
 
 
 def faults_without_names(rows: Iterable[IndexRow], faults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return faults of sources without the hidden names of some nights."""
+    """Return faults of sources without hidden names."""
     kept = [hidden for row in rows if (hidden := row.get("hidden"))]
     if not kept or not any(faults.values()):
         return dict(faults)
@@ -72,7 +72,7 @@ def faults_without_names(rows: Iterable[IndexRow], faults: Mapping[str, Any]) ->
 def rows_without_names(
     rows: Iterable[IndexRow], read: Mapping[str, SourceRows]
 ) -> dict[str, SourceRows]:
-    """Return the rows that sources read without the hidden names of some nights."""
+    """Return rows of sources without hidden names."""
     kept = [hidden for row in rows if (hidden := row.get("hidden"))]
     if not kept:
         return dict(read)
@@ -94,7 +94,7 @@ def _without_names(names: HiddenNames, read: SourceRows) -> SourceRows:
 def problems_without_names(
     output: Output, stream: str, problems: Mapping[str, str | None]
 ) -> dict[str, str | None]:
-    """Return why sources did not answer without the hidden names of the newest nights."""
+    """Return problems of sources without hidden names."""
     rows = newest_rows(Store(output, stream).read_index())
     kept = [hidden for row in rows if (hidden := row.get("hidden"))]
     if not kept:
@@ -106,5 +106,5 @@ def problems_without_names(
 
 
 def newest_rows(index: Index) -> list[IndexRow]:
-    """Return the rows of the newest nights of an index."""
+    """Return the rows of the newest nights."""
     return [index["nights"][night] for night in sorted(index["nights"])[-NAMED_NIGHTS:]]

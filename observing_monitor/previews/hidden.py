@@ -1,4 +1,4 @@
-"""Files that get no thumbnail, since their exposures have hidden facts."""
+"""Files without thumbnails, as they are proprietary."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 
 class Hide(TypedDict, total=False):
-    """Parts of an index of a stream with hidden facts."""
+    """Hidden facts in an index of thumbnails."""
 
     hide: str
     release_at: str | None
 
 
 def is_released(row: IndexRow, now: datetime.datetime) -> bool:
-    """True if an exposure was released since the pictures were chosen."""
+    """True if an exposure was released since."""
     at = parse_utc(release_of(row).get("release_at"))
     return at is not None and at <= now
 
 
 def release_of(row: IndexRow) -> Hide:
-    """Return the next release, as the night's row has it."""
+    """Return the next release of a night."""
     return {"release_at": (row.get("previews") or {}).get("release_at")}
 
 
 def shown_files(
     stream: Stream, night: str, tables: Tables, now: datetime.datetime
 ) -> tuple[NDArray[bool_] | slice, Hide]:
-    """Return which files may have a picture, and what else the index has.
+    """Return files that may have a picture.
 
     Of a file of no known exposure, nobody knows if it is proprietary.
     """
@@ -53,7 +53,7 @@ def shown_files(
 
 
 def hide_key(stream: Stream) -> str:
-    """Return the fingerprint of what is hidden, or ""."""
+    """Fingerprint of the settings, or ""."""
     if not stream.hide:
         return ""
     text = json.dumps([stream.hide, stream.hide_until, stream.hide_programs])

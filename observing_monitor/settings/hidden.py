@@ -20,7 +20,7 @@ MAX_MONTHS = 1200
 
 
 def read_hidden(section: Section, described: StreamSettings) -> tuple[str, ...]:
-    """Return the columns of exposures that are hidden, sorted.
+    """Return the hidden columns of exposures.
 
     One fact of `POSITION` hides the others as well.
 

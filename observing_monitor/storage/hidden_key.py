@@ -1,4 +1,4 @@
-"""The secret of the codes that pages show for hidden names."""
+"""Secret of the codes of hidden names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ N_BYTES = 32
 
 
 def key_of_codes(output: Output) -> str:
-    """Return the secret of a store; it is made if there is none.
+    """Return a store's secret, made once.
 
     With it, the code of any name can be computed. A new one gives all names other codes.
     """

@@ -31,7 +31,7 @@ def night(tmp_path):
 
 
 def test_no_file_has_a_trace(night):
-    """No written file has a hidden fact, in whatever form; the store has them all."""
+    """No written file has a hidden fact; the store has all."""
     night.run(hide=[])
     seen = night.traces(*SECRETS)
     endings = (".html", ".json", ".csv", ".files.js", ".exposures.csv", ".metrics.csv")
@@ -47,7 +47,7 @@ def test_no_file_has_a_trace(night):
 
 
 def test_images_that_systems_report(night):
-    """An image of a hidden exposure is left out; that of a night has no hidden name."""
+    """Images of hidden exposures are left out; no image has a hidden name."""
     night.run(hide=[])
     names = sorted(path.name.rpartition("-")[0] for path in night.site.rglob("*.images/*.png"))
     assert names == ["focus", "focus-NGC-1234"]
@@ -58,14 +58,14 @@ def test_images_that_systems_report(night):
 
 
 def test_first_run_has_no_trace(night):
-    """What is hidden from the first run on was never there."""
+    """The first run hides as much as later ones."""
     night.run()
     assert night.traces(*SECRETS) == {}
     assert night.traces(OPEN_TARGET)
 
 
 def test_rows_remain_distinguishable(night):
-    """Counts and hours remain; a name has one code, and its files have the same."""
+    """Counts and hours remain; a name has one code everywhere."""
     night.run()
     first, second, third = night.json()["exposures"]
     assert (third["target"], third["program"], third["ra_deg"]) == (
@@ -122,7 +122,7 @@ def test_page_says_what_is_hidden(night):
 
 
 def test_release_by_the_clock(night):
-    """At its release, an exposure is shown by a run without anything new; others stay hidden."""
+    """At its release, a run without anything new shows an exposure."""
     night.run()
     before = times(night.site)
     night.run(now=RELEASE - datetime.timedelta(seconds=1))
@@ -138,7 +138,7 @@ def test_release_by_the_clock(night):
 
 
 def test_rows_of_released_exposures(night):
-    """In rows of released exposures, only names that such exposures have are shown."""
+    """Rows of released exposures show the names of such exposures."""
     night.exposures[2] |= {"program": PROGRAM, "target": f"near {TARGET}"}
     night.obsids[2], night.obsids[3] = "", f"{OPEN_PROGRAM}-003.obs"
     night.exposures[0]["target"] = "Fomalhaut"
@@ -199,7 +199,7 @@ def test_some_programs(night):
 
 @pytest.mark.parametrize("pattern", [PROGRAM, "gn-2026B-Q-*"])
 def test_program_that_is_named_before_its_exposures(night, pattern):
-    """A program that `hide_programs` names is hidden in files that come before their exposure."""
+    """Programs in `hide_programs` are hidden in files without an exposure."""
     night.exposures = night.exposures[2:]
     night.write()
     night.run(hide_programs=[pattern])
@@ -248,7 +248,7 @@ def test_texts_about_sources(night):
 
 
 def test_nothing_new_opens_no_table(night):
-    """A run with nothing new reads neither tables nor pages of a night with hidden facts."""
+    """A run with nothing new reads no tables."""
     night.run()
     before, tables = times(night.site), night.store / f"stream=gmos/night={NIGHT}"
     assert len(list(tables.glob("*.parquet"))) == 5

@@ -37,7 +37,7 @@ A, B = "hidden-00000001", "hidden-00000002"
     ],
 )
 def test_forms_of_a_name(text):
-    """A name is found in any case, escaped, and with anything between its words."""
+    """A name is found in any case, escaped or with other blanks."""
     names = HiddenNames({"NGC 1234": A})
     assert names.text(f"/data/{text}_r.fits") == f"/data/{A}_r.fits"
     assert names.text(f"x{text}5") == f"x{A}5"
@@ -78,7 +78,7 @@ def test_texts_of_others(name, text, shown):
     ],
 )
 def test_own_sentences(name, text, shown):
-    """Numbers and short words of our sentences stay, unless they are part of a name."""
+    """Numbers and short words of our sentences stay."""
     assert HiddenNames({name: A}).text(text, is_sentence=True) == shown
 
 
@@ -90,7 +90,7 @@ def test_longest_name_first():
 
 
 def test_beginning_of_names():
-    """The beginning of a name stands for it and its next word; whole names come first."""
+    """The beginning of a name stands for it and its next word."""
     names = HiddenNames({"GN-2026B-Q-\u2026": A, "GN-2026B-Q-9": B})
     texts = ["gn-2026b-q-101-007.fits", "GN-2026B-Q-9-1", "GN_2026B_Q_12_x", "GN-2026B-Q", "GN-1"]
     shown = [f"{A}-007.fits", f"{B}-1", f"{A}_x", "GN-2026B-Q", "GN-1"]
@@ -105,7 +105,7 @@ def test_names_that_pages_show_anyway():
 
 
 def test_codes():
-    """Names that differ in case and blanks have one code; others, and other keys, have not."""
+    """Names that differ in case and blanks have one code."""
     key = "00" * 32
     code = code_of("NGC 1234", key)
     assert code == code_of("ngc_1234 ", key) and len(code) == len("hidden-") + 8

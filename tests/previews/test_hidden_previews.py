@@ -19,7 +19,7 @@ ROWS = (
 
 @pytest.fixture
 def go(tmp_path):
-    """Return a function that runs for a night of four exposures, one of them not reported."""
+    """Return a function that runs for a night of four images."""
     for number in range(1, 5):
         add(tmp_path, number, name=f"30200212{number:05}-NGC_1234_of_{number}.fits")
     (tmp_path / "exposures.csv").write_text(ROWS)
@@ -49,7 +49,7 @@ def test_only_released_exposures_have_pictures(go):
 
 
 def test_release_by_the_clock(go, tmp_path):
-    """The picture of an exposure appears at its release, with nothing else new."""
+    """A picture appears when its exposure is released."""
     before, _ = go(hide=["ra_deg"])
     last = times(tmp_path / "site")
     go(now=RELEASE - datetime.timedelta(seconds=1), hide=["ra_deg"])
@@ -63,7 +63,7 @@ def test_release_by_the_clock(go, tmp_path):
 
 
 def test_pictures_are_removed(go, tmp_path):
-    """Pictures of exposures that the settings hide now are removed, even without their files."""
+    """Pictures that are hidden now are removed, even without their files."""
     assert len(go()[0]) == 4
     (tmp_path / "store" / NIGHT).rename(tmp_path / "away")
     (tmp_path / "store").rmdir()
