@@ -56,7 +56,7 @@ def render_log_js(log: ObservingLog, has_files: bool, has_ingest: bool) -> str:
         From `packed.script`. Besides the columns, it has `of_files`: for each row of the list of
         files, the row of its exposure, or -1; as differences from the previous one. A column
         without `is_shown` is for open rows, one without a label for the script alone. Numbers
-        of files have `is_count`, numbers of exposures `is_measure`.
+        of files have `is_count`, numbers of exposures `is_measure`, yes and no `is_flag`.
     """
     rows = with_measures(log)
     made = [_column(rows, name) for name in SHOWN]
@@ -85,6 +85,7 @@ def _column(rows: DataFrame, name: str) -> packed.Packed:
         "meaning": word.meaning,
         "anchor": word.anchor,
         "unit": _UNITS.get(name.rpartition("_")[2], ""),
+        "is_flag": word.kind == "flag",
         "is_shown": name in (*SHOWN, *LAST_SHOWN) and is_told(rows, name),
     } | packed.pack(_KINDS[word.kind], values)
 

@@ -76,6 +76,19 @@ def test_log_has_all_exposures(opened):
     assert len(shown(page)) < 60
 
 
+@pytest.mark.long
+def test_newest_first_while_the_night_runs(browser, tmp_path):
+    """While the night runs, the newest exposure is on top; another order is in the address."""
+    page = browser.new_page()
+    page.goto(observe(tmp_path, 30, hours=1).as_uri())
+    ready(page)
+    assert [row[1] for row in shown(page)[:2]] == [exposure_name(29), exposure_name(28)]
+    page.locator("#log-scroll thead").get_by_role("button", name="Started").click()
+    assert page.url.endswith("#exposures?sort=started_at")
+    assert shown(page)[0][1] == exposure_name(0)
+    page.close()
+
+
 def test_without_a_script_the_plain_table_stays(browser, night):
     """Without JavaScript, the newest exposures are a plain table."""
     context = browser.new_context(java_script_enabled=False)
@@ -165,6 +178,10 @@ def test_a_row_opens_and_closes(opened):
     row.locator("a").click()
     assert page.locator(OPENED).count() == 0
     assert page.url.endswith("#exposures?filter=r")
+    row.locator("a").click()
+    page.evaluate("location.hash = '#exposures?filter=g'")
+    page.wait_for_selector(OPENED, state="detached")
+    assert shown(page)[1][1] == exposure_name(4)
 
 
 def test_links_within_the_page_open_rows(opened):

@@ -94,6 +94,7 @@ class LogTable extends TableView {
   /** Filter as the address says, and open the row that it names. */
   readAddress() {
     const row = this.rowOf.get(location.hash.slice(1).split("?")[0]);
+    if (row === undefined && this.rows.detail) this.rows.close();
     if (row === undefined || location.hash.includes("?")) super.readAddress();
     if (row === undefined) return;
     if (!this.passed.includes(row)) super.readAddress(); // without filters
