@@ -3,6 +3,7 @@
 import json
 
 import logged_night
+import pandas as pd
 import pytest
 from file_tables import unpacked
 from logged_night import exposure_name, observe
@@ -35,17 +36,15 @@ def test_exposure_of_each_file(scripts):
     log, files = scripts(4)
     assert log["of_files"] == [0, 0, 1, 0, 1, 0, 1, 0]
     assert files["n"] == 8
-    anchors = named(log)["anchor"]
-    assert anchors["words"] == [f"exposure-{exposure_name(n)}" for n in range(4)]
-    assert (anchors["label"], anchors["is_shown"]) == ("", False)
+    assert named(log)["exposure"]["words"] == [exposure_name(n) for n in range(4)]
 
 
 def test_classes_of_files(scripts):
     """Numbers of files are words, with the worst class as colour, and a column per class."""
     log, files = scripts(101)
     columns = named(log)
-    assert columns["files"]["words"] == ["2 Ingested", "1 Ingested, 1 Failed"]
-    assert columns["files"]["chips"] == ["ingested", "failed"]
+    assert columns["files"]["words"] == ["1 Ingested, 1 Failed", "2 Ingested"]
+    assert columns["files"]["chips"] == ["failed", "ingested"]
     assert [name for name, one in columns.items() if one.get("is_count")] == [
         "n_files",
         "ingested",
@@ -55,6 +54,12 @@ def test_classes_of_files(scripts):
     assert [name for name, one in columns.items() if one.get("is_measure")] == ["seeing"]
     tried = named(files)["tried_at"]["values"]
     assert [step for step in tried if step is not None] == [0]  # of the file that failed
+
+
+def test_flags_are_words():
+    """A flag is yes, no or nothing."""
+    made = log_script._flags(pd.Series([None, True, False, True], dtype="boolean"))
+    assert made == {"words": ["yes", "no"], "codes": [-1, 1, 1, -1]}
 
 
 def test_redacted_texts_are_in_no_script(scripts, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import csv
 
+import logged_night
 import pytest
 from axe_faults import RULES, faults_of
 from logged_night import exposure_name, observe
@@ -74,6 +75,22 @@ def test_log_has_all_exposures(opened):
     assert shown(page)[0][5] == "nearby <b>galaxies</b>"
     assert not page.is_visible("#log-plain")
     assert len(shown(page)) < 60
+
+
+@pytest.mark.long
+def test_addresses_are_those_of_the_plain_table(browser, tmp_path, monkeypatch):
+    """An exposure has the same address in both tables, whatever its name."""
+    names = ("a b", "a-b", "Nächte 🔭/#1?x=2", "a  b")
+    monkeypatch.setattr(logged_night, "exposure_name", names.__getitem__)
+    page = browser.new_page()
+    page.goto(observe(tmp_path, 4).as_uri())
+    ready(page)
+    ids = page.eval_on_selector_all("#log-plain tr[id]", "rows => rows.map(row => '#' + row.id)")
+    links = "#log-scroll tbody th a, #log-scroll tbody td a"
+    hrefs = page.eval_on_selector_all(links, "all => all.map(one => one.getAttribute('href'))")
+    assert hrefs == ids
+    assert hrefs == [f"#exposure-{end}" for end in ("a-b", "a-b-2", "N-chte-1-x-2", "a-b-3")]
+    page.close()
 
 
 @pytest.mark.long
