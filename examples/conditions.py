@@ -1,4 +1,4 @@
-"""The sky over the example observatory: twilight, clouds, seeing and faults."""
+"""The sky over the example: twilight, clouds, seeing and faults."""
 
 import datetime
 import functools

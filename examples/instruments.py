@@ -15,7 +15,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Program:
-    """What a program observes; `n_each` exposures in each of its filters."""
+    """Targets of a program; `n_each` exposures in each of its filters."""
 
     name: str
     targets: tuple[Target, ...]

@@ -1,4 +1,4 @@
-"""Plans a night of the example: its exposures, from the afternoon to the morning.
+"""Plans a night of the example, from afternoon to morning.
 
 Nothing here reads a clock or writes a file: an instrument, a site, a night and a seed give the
 exposures. An afternoon of calibrations is followed by flats of the twilight sky, a focus sweep,
@@ -237,7 +237,7 @@ class _Plan:
                 self.wait(3 if program.dither_deg else 0.5)
 
     def filters(self, program):
-        """Return filters in order: that in use first, none for dark time by moonlight.
+        """Return filters in order: first the one in use.
 
         A program with many filters uses two of them.
         """

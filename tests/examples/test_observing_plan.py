@@ -35,7 +35,7 @@ def plan(instrument, number=TONIGHT, seed=1):
 @pytest.mark.parametrize("day", DAYS)
 @pytest.mark.parametrize("hour", HOURS)
 def test_the_newest_night_is_well_under_way(day, hour):
-    """At any hour, it is about 2 a.m. at the site, and most of the night is over."""
+    """At any hour it is about 2 a.m. there; most of the night is over."""
     now = datetime.datetime.fromisoformat(f"{day}T{hour}:00+00:00")
     site = sites.site_at(now)
     local, night = now.astimezone(ZoneInfo(site.timezone)), site.rule.night_of(now)
@@ -55,7 +55,7 @@ def test_the_newest_night_is_well_under_way(day, hour):
 @pytest.mark.parametrize("instrument", INSTRUMENTS, ids=lambda one: one.name)
 @pytest.mark.parametrize("number", range(10))
 def test_a_night_is_possible(instrument, number):
-    """Exposures follow each other; none is taken by day, under clouds, or in a fault."""
+    """No exposure overlaps another, daylight, clouds or a fault."""
     sky, taken = conditions.conditions_of(SITE, NIGHT, number, 1), plan(instrument, number)
     assert [one.seq_num for one in taken] == list(range(1, len(taken) + 1))
     for one, after in pairwise(taken):
@@ -114,7 +114,7 @@ def test_seeing_is_poor_before_clouds():
 
 
 def test_what_a_night_consists_of():
-    """There are calibrations, flats, focus and science, in several programs and filters."""
+    """Nights have calibrations and science of programs and filters."""
     kinds = {"bias", "dark", "flat", "focus", "science"}
     assert {one.kind for one in plan(LSSTCAM)} == kinds
     assert {one.kind for one in plan(LATISS)} == kinds | {"acquisition"}

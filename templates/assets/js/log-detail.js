@@ -73,7 +73,7 @@ function factList(heading, columns, row) {
  * @param {Table} table
  */
 function detailParts(table) {
-  const facts = table.columns.filter((one) => one.label && !one.is_count && one.name !== "files");
+  const facts = table.columns.filter((one) => !one.is_count && one.name !== "files");
   const isPlace = (/** @type {Column} */ one) => POSITION.includes(one.name);
   return /** @type {[string, Column[]][]} */ ([
     ["Exposure", facts.filter((one) => !one.is_measure && !isPlace(one))],
