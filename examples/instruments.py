@@ -29,7 +29,7 @@ class Program:
 
 @dataclass(frozen=True, eq=False)
 class Instrument:
-    """How an instrument observes.
+    """An instrument, and its way to observe.
 
     `calibrations` are (type, filter, number, exposure time), `flats` (filter, exposure time).
     """
