@@ -82,15 +82,16 @@ values = { seeing = "seeing" }
 units = { seeing = "arcsec" }
 """
 
-READY = """() => new Promise((resolve) => {
-  const section = document.getElementById("all-files"), start = performance.now();
+READY = """([section_id, button]) => new Promise((resolve) => {
+  const section = document.getElementById(section_id), start = performance.now();
   new MutationObserver((_, observer) => {
     if (!section.dataset.ready) return;
     observer.disconnect();
     requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
   }).observe(section, { attributes: true });
-  document.getElementById("files-open").click();
+  document.getElementById(button).click();
 })"""
+FILES = ("all-files", "files-open")
 TYPE = """([id, text]) => {
   const field = document.getElementById(id), took = [];
   const frame = () => new Promise((resolve) =>
@@ -114,9 +115,9 @@ CHANGE = """([id, value]) => new Promise((resolve) => {
   list.dispatchEvent(new Event("change"));
   requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
 })"""
-SORT = """(label) => new Promise((resolve) => {
+SORT = """([table, label]) => new Promise((resolve) => {
   const start = performance.now();
-  const buttons = [...document.querySelectorAll("#files-scroll thead button")];
+  const buttons = [...document.querySelectorAll(`#${table} thead button`)];
   buttons.find((button) => button.textContent === label).click();
   requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
 })"""
@@ -192,7 +193,7 @@ def opened(browser, page_path):
 def time_to_ready(browser, page_path):
     """Return the milliseconds until the table's first rows."""
     context, page = opened(browser, page_path)
-    took = page.evaluate(READY)
+    took = page.evaluate(READY, FILES)
     context.close()
     return took
 
@@ -225,7 +226,8 @@ def time_to_filter(browser, page_path):
     took["search, a letter, of a class"] = page.evaluate(TYPE, ["files-search", "s11"])
     page.evaluate(TYPE, ["files-search", " "])
     took["sort"] = [
-        page.evaluate(SORT, label) for label in ("Size", "Ingested", "Detector", "File")
+        page.evaluate(SORT, ["files-scroll", label])
+        for label in ("Size", "Ingested", "Detector", "File")
     ]
     context.close()
     return took
@@ -250,7 +252,7 @@ def measure(page_path, rounds):
     """Yield the figures of a night's page."""
     from playwright.sync_api import sync_playwright
 
-    chromium = _chromium()
+    chromium = chromium_path()
     yield from _size_figures(page_path)
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=SWITCHES)
@@ -264,7 +266,8 @@ def measure(page_path, rounds):
         browser.close()
 
 
-def _chromium():
+def chromium_path():
+    """Return the path of a Chromium; without one the program ends."""
     names = (os.environ.get("OBSMON_CHROMIUM"), "chromium", "chromium-browser")
     found = next((path for name in names if name and (path := shutil.which(name))), None)
     if not found:

@@ -13,60 +13,59 @@ from dataclasses import dataclass
 
 import gen2
 from common import append_lines, rsync_line, write_hollow
-
-from observing_monitor.model.nights import NightRule
+from conditions import CLOSED_NIGHT, conditions_of
+from instruments import COMCAM, LATISS, Instrument
+from observing_plan import plan_night as plan_exposures
 
 MINUTE = datetime.timedelta(minutes=1)
 HOUR = 60 * MINUTE
-RULE = NightRule()  # UTC−12h, as in the example's settings
 
 BACKLOG = 12 * MINUTE  # the ingester is always late by so much: some files are pending
 
 # Night's number, modulo ten -> stream -> kind -> exposures.
 #   lost        was ingested; then the file was deleted, and its link leads nowhere
-#   never       the number was used, but no file arrived
+#   never       was taken, but no file arrived
 #   incomplete  the files of the last two detectors did not arrive
+#   late        the files arrived after most of an hour
 #   missing     arrived, but was not ingested
 #   odd         is missing, and its name looks like HTML
 #   failed      has a link but no row in the registry: the ingester died in between
 #   small       has a header and no pixels
 INCIDENTS = {
     1: {"auxTel": {"lost": [40]}},
-    2: {"auxTel": {"never": [100, 101, 102]}, "comCam": {"incomplete": [7]}},
-    5: {"comCam": {"missing": [11]}},
+    2: {"auxTel": {"never": [100, 101, 102]}, "comCam": {"incomplete": [37]}},
+    5: {"comCam": {"missing": [41]}},
     6: {"auxTel": {"failed": range(210, 218)}, "testStand": {"failed": [2]}},
-    7: {"auxTel": {"odd": [240], "small": [250, 251]}},
+    7: {"auxTel": {"odd": [240], "small": [250, 251]}, "comCam": {"late": range(30, 33)}},
     8: {"auxTel": {"small": [60], "failed": [61]}},
-    9: {"auxTel": {"failed": [2]}},
+    9: {
+        "auxTel": {"failed": [2, 117], "never": [131], "late": range(140, 144)},
+        "comCam": {"incomplete": [30], "late": [34]},
+    },
 }
-EMPTY_NIGHT = 3  # the dome was closed: no exposures
-SLOW_NIGHT = 4  # the network was down from 02:00 to 05:00 UTC; then all files arrived
+SLOW_NIGHT = 4  # the network was down for three hours; then all files arrived
+DOWN_AFTER, DOWN = 2 * HOUR, 3 * HOUR  # after twilight
 
 
 @dataclass(frozen=True)
 class Stream:
-    """The exposures of one camera and the transfer of its files."""
+    """A camera and the transfer of its files."""
 
     camera: str
     night_folder: str  # the date's format
-    starts_h: float  # hours after noon UTC, when the night begins
-    ends_h: float
-    every: datetime.timedelta
     size_bytes: int
     transfer_s: tuple[float, float]  # fastest and slowest on a good day
+    instrument: Instrument | None = None
     hard_links: bool = False
-    lights_every: datetime.timedelta | None = None  # from 23:00 to 09:30 UTC, if not `every`
 
 
 STREAMS = {
-    "auxTel": Stream(
-        "latiss", "%Y-%m-%d", 0.1, 23.9, 5 * MINUTE, 34_000_000, (3, 9), lights_every=3 * MINUTE
-    ),
-    "comCam": Stream(
-        "comCam", "%Y-%m-%d", 11.2, 21.3, 33 * MINUTE, 17_000_000, (8, 25), hard_links=True
-    ),
-    "testStand": Stream("testStand", "%Y%m%d", 1, 12, 110 * MINUTE, 17_000_000, (20, 60)),
+    "auxTel": Stream("latiss", "%Y-%m-%d", 34_000_000, (3, 9), LATISS),
+    "comCam": Stream("comCam", "%Y-%m-%d", 17_000_000, (8, 25), COMCAM, hard_links=True),
+    "testStand": Stream("testStand", "%Y%m%d", 17_000_000, (20, 60)),
 }
+# the camera's words for types of exposures
+TYPES = {"bias": "BIAS", "dark": "DARK", "flat": "FLAT", "focus": "FOCUS", "acquisition": "ACQ"}
 
 
 @dataclass
@@ -83,67 +82,83 @@ class Item:
     is_lost: bool = False
 
 
-def exposure_times(stream, night, chance):
-    """Yield the ends of a night's exposures, in order."""
-    start, _ = RULE.bounds(night)
-    at = start + stream.starts_h * HOUR
-    while at < start + stream.ends_h * HOUR:
-        yield at
-        is_dark = 11 * HOUR <= at - start < 21.5 * HOUR
-        every = stream.lights_every if is_dark and stream.lights_every else stream.every
-        at += every * chance.uniform(0.8, 1.2)
-
-
-def plan_night(name, night, number, seed):
+def plan_night(name, night, number, seed, site):
     """Return all files of a stream's night.
 
     The first night has the number 0.
     """
     stream, chance = STREAMS[name], random.Random(f"{seed} {name} {night}")
-    if number % 10 == EMPTY_NIGHT:
+    if number % 10 == CLOSED_NIGHT:
         return []
     fates = {
         n: kind for kind, ns in INCIDENTS.get(number % 10, {}).get(name, {}).items() for n in ns
     }
+    rows = (
+        rows_of_plan(plan_exposures(stream.instrument, site, night, number, seed))
+        if stream.instrument
+        else rows_of_tests(site, night, number, chance)
+    )
     items = []
-    for seq_num, at in enumerate(exposure_times(stream, night, chance), start=1):
-        at = at.replace(microsecond=chance.randrange(1000) * 1000)
-        row = exposure_row(name, night, number, seq_num, at)
-        items += plan_exposure(name, night, at, row, fates.get(seq_num), chance)
-    items += plan_notes(name, night, items)
+    for began_at, row in rows:
+        items += plan_exposure(name, night, began_at, row, fates.get(row["seqNum"]), chance)
+    items += plan_notes(name, night, site, items)
     if number % 10 == SLOW_NIGHT:
-        delay_items(items, night)
+        delay_items(items, conditions_of(site, night, number, seed).evening_at + DOWN_AFTER)
     return items
 
 
-def exposure_row(name, night, number, seq_num, at):
-    """Return the values that an exposure's rows share."""
-    is_dark = 11 <= (at - RULE.bounds(night)[0]) / HOUR < 21.5
-    image_type = (
-        "OBJECT" if is_dark and name != "testStand" else ("BIAS", "DARK", "FLAT")[seq_num // 10 % 3]
-    )
-    return {
-        "seqNum": seq_num,
-        "expTime": 0.0 if image_type == "BIAS" else 30.0,
-        "imageType": image_type,
-        "testType": image_type,
-        "object": f"HD{30_000 + seq_num // 12}" if image_type == "OBJECT" else "UNKNOWN",
-        "run": f"{6800 + 2 * number + seq_num // 4}D",
-    }
+def rows_of_plan(exposures):
+    """Yield each exposure's start, and the values that its rows share."""
+    for one in exposures:
+        yield (
+            one.started_at,
+            {
+                "seqNum": one.seq_num,
+                "expTime": one.exposure_s,
+                "imageType": TYPES.get(one.kind, "OBJECT"),
+                "testType": one.reason,
+                "object": one.target or None,
+                "filter": one.filter,
+                "expGroup": f"{one.started_at:%Y%m%d}{one.group:04d}",
+            },
+        )
 
 
-def plan_exposure(name, night, at, exposure, fate, chance):
+def rows_of_tests(site, night, number, chance):
+    """Yield the exposures of the test stand, in the same form."""
+    start = site.rule.bounds(night)[0]
+    at, seq_num = start + HOUR, 1
+    while at < start + 12 * HOUR:
+        at = at.replace(microsecond=chance.randrange(1000) * 1000)
+        kind = ("BIAS", "DARK", "FLAT")[seq_num // 3 % 3]
+        yield (
+            at,
+            {
+                "seqNum": seq_num,
+                "expTime": 0.0 if kind == "BIAS" else 30.0,
+                "imageType": kind,
+                "testType": kind,
+                "run": f"{6800 + 2 * number + seq_num // 4}D",
+            },
+        )
+        at += 110 * MINUTE * chance.uniform(0.8, 1.2)
+        seq_num += 1
+
+
+def plan_exposure(name, night, began_at, exposure, fate, chance):
     """Return an exposure's files, one per detector."""
     stream, camera = STREAMS[name], gen2.CAMERAS[STREAMS[name].camera]
     items = []
+    ended_at = began_at + datetime.timedelta(seconds=exposure["expTime"] + 2)
     for detector in range(len(camera.detectors)):
-        created_at = at + datetime.timedelta(seconds=0.2 * detector)
+        created_at = ended_at + datetime.timedelta(seconds=0.2 * detector)
         transferred_at = created_at + datetime.timedelta(seconds=chance.uniform(*stream.transfer_s))
+        if fate == "late":
+            transferred_at += chance.uniform(35, 50) * MINUTE
         linked_at = transferred_at + datetime.timedelta(seconds=chance.uniform(45, 90))
         size_bytes = int(stream.size_bytes * chance.uniform(0.97, 1.03))
         if fate == "never" or (fate == "incomplete" and detector >= 7):
             continue
-        began_at = created_at - datetime.timedelta(seconds=exposure["expTime"])
         row = gen2.raw_row(camera, night, exposure["seqNum"], detector, began_at, **exposure)
         folder = f"{night:{stream.night_folder}}/" + (f"{row['obsid']}/" if camera.raft else "")
         file = "focus <b>sweep.fits" if fate == "odd" else gen2.file_name(camera, row)
@@ -158,7 +173,7 @@ def plan_exposure(name, night, at, exposure, fate, chance):
     return items
 
 
-def plan_notes(name, night, items):
+def plan_notes(name, night, site, items):
     """Return the files that are no images.
 
     These are a list of headers for every forty exposures, and a log at the end of the night.
@@ -171,16 +186,15 @@ def plan_notes(name, night, items):
             at = last.created_at + datetime.timedelta(seconds=2)
             path = f"{folder}headers_{last.row['seqNum']:06d}.json"
             notes.append(Item(path, 40_000, at, at + transfer))
-    end = RULE.bounds(night)[1] - 5 * MINUTE
+    end = site.rule.bounds(night)[1] - 5 * MINUTE
     ending = ".log" if name == "testStand" else ".txt"  # the settings ignore *.log
     notes.append(Item(f"{folder}night{ending}", 12_000, end, end + transfer))
     return notes
 
 
-def delay_items(items, night):
+def delay_items(items, down):
     """Delay the files of the time without a network."""
-    down = RULE.bounds(night)[0] + 14 * HOUR
-    up = down + 3 * HOUR
+    up = down + DOWN
     for item in items:
         if down <= item.created_at < up:
             wait = up + (item.created_at - down) / 6 - item.transferred_at
@@ -236,13 +250,15 @@ def run_stream(folder, name, items, clock):
 
 def make_cameras(folder, clock):
     """Write what is due; return the number of new files."""
-    n_new, nights = 0, clock.nights(RULE)
+    n_new, nights = 0, clock.nights(clock.site.rule)
     for name in STREAMS:
         items = [
-            item for night, number in nights for item in plan_night(name, night, number, clock.seed)
+            item
+            for night, number in nights
+            for item in plan_night(name, night, number, clock.seed, clock.site)
         ]
         n_new += run_stream(folder / name, name, items, clock)
     for night, number in nights:
-        if number % 10 == EMPTY_NIGHT:
+        if number % 10 == CLOSED_NIGHT:
             (folder / "auxTel" / "storage" / night.isoformat()).mkdir(exist_ok=True)
     return n_new

@@ -5,6 +5,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sites import PACHON, Site
+
 from observing_monitor.model.nights import ONE_DAY, nights_between
 
 
@@ -20,6 +22,7 @@ class Clock:
     until: datetime.datetime
     now: datetime.datetime  # the real time, some minutes after `until`
     seed: int = 1
+    site: Site = PACHON
 
     def nights(self, rule, skip=0):
         """Return the nights that may have changed, with their numbers.

@@ -15,23 +15,27 @@ import uuid
 from dataclasses import dataclass
 
 from common import append_lines, rsync_line, write_hollow, write_whole
+from instruments import LSSTCAM
+from observing_plan import Exposure
+from observing_plan import plan_night as plan_exposures
+from sites import PACHON
 
-from observing_monitor.model.nights import EPOCH, TAI_MINUS_UTC_S, NightRule
+from observing_monitor.model.nights import EPOCH, TAI_MINUS_UTC_S
 
-RULE = NightRule.parse("TAI-12h")  # Rubin's day_obs
 CAMERA = "LSSTCam"
 DETECTORS = tuple(f"R22_S{row}{column}" for row in range(3) for column in range(3))
-STARTS_AFTER = 2  # nights of the example without this camera
-EXPOSURES, LONG_NIGHT = (24, 40), 70
+STARTS_AFTER = 4  # nights of the example without this camera
 # Night's number, modulo ten -> kind -> sequence numbers.
 #   never       the camera read out, but no image arrived
 #   incomplete  the image of S11 did not arrive
 #   missing     arrived, but was not ingested
 #   lost        was ingested; then the file of S00 was deleted
+#   late        arrived after most of an hour
 INCIDENTS = {
     5: {"lost": (12,)},
     6: {"missing": (20, 21, 22)},
     8: {"never": (17, 18, 19, 42), "incomplete": (65,)},
+    9: {"never": (45,), "incomplete": (49,), "missing": (36,), "late": (47,)},
 }
 
 BUTLER_YAML = """datastore:
@@ -132,6 +136,7 @@ class Raw:
     came_at: datetime.datetime | None
     ingested_at: datetime.datetime | None
     is_lost: bool = False
+    shot: Exposure | None = None  # what is known of the exposure
 
     @property
     def obsid(self):
@@ -154,37 +159,39 @@ class Raw:
         return 17_000_000 + 1000 * (self.exposure * 9 + self.detector) % 311_000
 
 
-def plan_night(night, number, seed):
+def plan_night(night, number, seed, site=PACHON):
     """Return all raws of a night in order.
 
     The example's first night has the number 0.
     """
-    chance, start = random.Random(f"{seed} gen3 {night}"), RULE.bounds(night)[0]
+    chance = random.Random(f"{seed} gen3 {night}")
     fates = {n: kind for kind, numbers in INCIDENTS.get(number % 10, {}).items() for n in numbers}
-    n_exposures = LONG_NIGHT if fates else chance.randint(*EXPOSURES)
-    at, raws = start + datetime.timedelta(hours=11.3), []
-    for seq_num in range(1, n_exposures + 1):
-        at += datetime.timedelta(hours=10 / n_exposures * chance.uniform(0.8, 1.15))
-        fate = fates.get(seq_num)
-        for detector in range(len(DETECTORS)):
-            ended_at = at + datetime.timedelta(seconds=0.01 * detector)
-            came_at = ended_at + datetime.timedelta(seconds=chance.uniform(6, 20))
-            ingested_at = came_at + datetime.timedelta(seconds=chance.uniform(20, 75))
-            never = fate == "never" or (fate == "incomplete" and DETECTORS[detector] == "R22_S11")
-            is_ingested = not never and fate != "missing"
-            is_lost = fate == "lost" and detector == 0
-            raws.append(
-                Raw(
-                    night,
-                    seq_num,
-                    detector,
-                    ended_at,
-                    None if never else came_at,
-                    ingested_at if is_ingested else None,
-                    is_lost,
-                )
-            )
-    return raws
+    return [
+        raw
+        for shot in plan_exposures(LSSTCAM, site, night, number, seed)
+        for raw in plan_raws(night, shot, fates.get(shot.seq_num), chance)
+    ]
+
+
+def plan_raws(night, shot, fate, chance):
+    """Yield an exposure's raws."""
+    late_s = chance.uniform(2100, 3000) if fate == "late" else 0
+    for detector, name in enumerate(DETECTORS):
+        ended_at = shot.ended_at + datetime.timedelta(seconds=2 + 0.01 * detector)
+        came_at = ended_at + datetime.timedelta(seconds=chance.uniform(6, 20) + late_s)
+        ingested_at = came_at + datetime.timedelta(seconds=chance.uniform(20, 75))
+        never = fate == "never" or (fate == "incomplete" and name == "R22_S11")
+        is_ingested = not never and fate != "missing"
+        yield Raw(
+            night,
+            shot.seq_num,
+            detector,
+            ended_at,
+            None if never else came_at,
+            ingested_at if is_ingested else None,
+            fate == "lost" and detector == 0,
+            shot,
+        )
 
 
 def make_gen3(folder, clock, backlog=datetime.timedelta()):
@@ -195,8 +202,8 @@ def make_gen3(folder, clock, backlog=datetime.timedelta()):
     storage, repository = (folder / "storage").resolve(), (folder / "gen3repo").resolve()
     raws = [
         raw
-        for night, number in clock.nights(RULE, STARTS_AFTER)
-        for raw in plan_night(night, number, clock.seed)
+        for night, number in clock.nights(clock.site.tai_rule, STARTS_AFTER)
+        for raw in plan_night(night, number, clock.seed, clock.site)
     ]
     came = sorted((raw for raw in raws if clock.has_come(raw.came_at)), key=lambda raw: raw.came_at)
     storage.mkdir(parents=True, exist_ok=True)
@@ -237,7 +244,8 @@ def fill_registry(connection):
         )
     most = 10**14
     insert(connection, "instrument", [(CAMERA, most, None, most, 205, "lsst.obs.lsst.LsstCam")])
-    insert(connection, "physical_filter", [(CAMERA, "r_57", "r")])
+    filters = [(CAMERA, name, band) for name, band in LSSTCAM.bands.items()]
+    insert(connection, "physical_filter", filters)
     named = [
         (CAMERA, number, name, name[4:], name[:3], "SCIENCE")
         for number, name in enumerate(DETECTORS)
@@ -256,27 +264,10 @@ def register(connection, storage, raws):
     for raw in raws:
         dataset = uuid.uuid5(uuid.NAMESPACE_URL, raw.path).hex
         day = int(f"{raw.night:%Y%m%d}")
-        ended = tai_ns(raw.ended_at)
         if raw.detector == 0 or raw.seq_num == 1:
             insert(connection, "day_obs", [(CAMERA, day, None, None)])
-            insert(connection, '"group"', [(CAMERA, str(raw.exposure))])
-        exposure = (
-            CAMERA,
-            raw.exposure,
-            day,
-            str(raw.exposure),
-            "r_57",
-            raw.obsid,
-            30.0,
-            30.2,
-            "science",
-            "survey",
-            raw.seq_num,
-        )
-        sky = (f"field {raw.seq_num // 10}", "survey", None, None, None, None, None, False, True)
-        insert(
-            connection, "exposure", [(*exposure, None, None, *sky, ended - 30_000_000_000, ended)]
-        )
+            insert(connection, '"group"', [(CAMERA, group_of(raw))])
+        insert(connection, "exposure", [exposure_row(raw)])
         insert(connection, "dataset", [(dataset, 1, tai_ns(raw.ingested_at), 1)])
         insert(
             connection,
@@ -291,6 +282,29 @@ def register(connection, storage, raws):
             "file_datastore_records",
             [(dataset, where, formatter, "Exposure", "__NULL_STRING__", None, raw.size_bytes)],
         )
+
+
+def group_of(raw):
+    """Return the name of the exposure's group."""
+    return f"{raw.night:%Y%m%d}#{raw.shot.group}" if raw.shot else str(raw.exposure)
+
+
+def exposure_row(raw):
+    """Return the row of the table `exposure`, in the order of its columns."""
+    shot = raw.shot or Exposure(
+        raw.seq_num,
+        raw.ended_at - datetime.timedelta(seconds=30),
+        *(30.0, "science", "survey", f"field {raw.seq_num // 10}", "survey", "r_57", "r", 0),
+    )
+    zenith_angle = None if shot.altitude_deg is None else 90 - shot.altitude_deg
+    return (
+        *(CAMERA, raw.exposure, int(f"{raw.night:%Y%m%d}"), group_of(raw), shot.filter, raw.obsid),
+        *(shot.exposure_s, round(shot.exposure_s + 0.2, 3) if shot.exposure_s else 0.0),
+        *(shot.kind, shot.reason, raw.seq_num, raw.seq_num, raw.seq_num),
+        *(shot.target or None, shot.program, shot.ra_deg, shot.dec_deg, shot.rotation_deg),
+        *(shot.azimuth_deg, zenith_angle, False, shot.can_see_sky),
+        *(tai_ns(shot.started_at), tai_ns(shot.ended_at)),
+    )
 
 
 def insert(connection, table, rows):

@@ -6,16 +6,18 @@
 module here, which describes its files and what goes wrong in which night. `demo/site.toml` has
 the settings.
 
-The files depend only on a seed and on the example's own clock, which is kept in
-`demo/input/clock.json` and is some minutes behind the real one. Each further run advances it:
-files arrive and are ingested. No input is deleted. A folder made days ago gets the nights since
-then as well.
+The files depend only on a seed and on the example's own clock and place, which are kept in
+`demo/input/clock.json`. The clock is some minutes behind the real one. The place is where it is
+about two in the morning at the first run, so that the newest night is well under way.
+
+Each further run advances the clock: files arrive and are ingested. No input is deleted. A folder
+made days ago gets the nights since then as well.
 """
 
 import argparse
+import dataclasses
 import datetime
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +25,7 @@ from pathlib import Path
 
 import broker
 import cameras
+import exposure_logs
 import fitsstorage_logs
 import gen3
 import generic
@@ -32,14 +35,15 @@ import lwa_dump
 import lwa_files
 import summit_messages
 from common import Clock, write_whole
+from sites import PACHON, Site, site_at
 
-from observing_monitor.model.nights import ONE_DAY, UTC, NightRule
+from observing_monitor.model.nights import ONE_DAY, UTC
 
 HERE = Path(__file__).resolve().parent
 MINUTE = datetime.timedelta(minutes=1)
-LAG = 20 * MINUTE  # between the example's clock and the real one, at first
+LAG = 7 * MINUTE  # between the example's clock and the real one, at first
 STEP = 6 * MINUTE  # by which each further run advances at least, up to the real time
-GEN3_BACKLOG = 5 * MINUTE  # the Gen3 ingester is always late by so much
+GEN3_BACKLOG = 3 * MINUTE  # the Gen3 ingester is always late by so much
 
 
 def make_input(folder, now, n_nights=10, seed=1):
@@ -53,14 +57,16 @@ def make_input(folder, now, n_nights=10, seed=1):
     folder.mkdir(parents=True, exist_ok=True)
     clock = read_clock(folder / "clock.json", now)
     if clock is None:
-        first = NightRule().night_of(now) - (n_nights - 1) * ONE_DAY
+        site = site_at(now)
+        first = site.rule.night_of(now) - (n_nights - 1) * ONE_DAY
         since = datetime.datetime.combine(first, datetime.time(), UTC)
-        clock = Clock(first, since, now - LAG, now, seed)
+        clock = Clock(first, since, now - LAG, now, seed, site)
     first = clock.first_night
 
     n_new = cameras.make_cameras(folder, clock)
     n_new += gen3.make_gen3(folder / "lsstCam", clock, GEN3_BACKLOG)
     n_new += guider.make_images(folder / "guider", clock)
+    exposure_logs.make_logs(folder, clock)
     n_new += lwa_files.make_visibilities(folder / "lwa", clock)
     lwa_dump.write_dump(folder / "lwa" / "mon.json", clock.until)
     summit_messages.make_messages(folder / "summit", clock)
@@ -70,7 +76,12 @@ def make_input(folder, now, n_nights=10, seed=1):
     generic.make_weather(folder, clock)
     generic.make_all_sky(folder / "all_sky.sqlite3", clock)
 
-    state = {"first_night": first.isoformat(), "clock": clock.until.isoformat(), "seed": clock.seed}
+    state = {
+        "first_night": first.isoformat(),
+        "clock": clock.until.isoformat(),
+        "seed": clock.seed,
+        "site": dataclasses.asdict(clock.site),
+    }
     write_whole(folder / "clock.json", json.dumps(state).encode())
     return n_new
 
@@ -83,15 +94,32 @@ def read_clock(path, now):
     first = datetime.date.fromisoformat(state["first_night"])
     since = datetime.datetime.fromisoformat(state["clock"])
     until = max(since, min(now, max(since + STEP, now - LAG)))
-    return Clock(first, since, until, now, state["seed"])
+    site = Site(**state["site"]) if "site" in state else PACHON
+    return Clock(first, since, until, now, state["seed"], site)
 
 
 def copy_settings(folder):
-    """Copy the example's settings unless newer ones are there."""
+    """Copy the example's settings unless newer ones are there.
+
+    They get the place of the example, which the hour of its first run decides.
+    """
     source, target = HERE / "site.toml", folder / "site.toml"
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-        shutil.copyfile(source, target)
+        site = read_clock(folder / "input" / "clock.json", datetime.datetime.now(UTC)).site
+        write_whole(target, at_site(source.read_text(), site).encode())
     return target
+
+
+def at_site(settings, site):
+    """Return settings with the position, time zone and nights of a site."""
+    for old, new in (
+        (f"longitude_deg = {PACHON.longitude_deg}", f"longitude_deg = {site.longitude_deg}"),
+        (f'timezone = "{PACHON.timezone}"', f'timezone = "{site.timezone}"'),
+        (f'"UTC{PACHON.night_h:+d}h"', f'"UTC{site.night_h:+d}h"'),
+        (f'"TAI{PACHON.night_h:+d}h"', f'"TAI{site.night_h:+d}h"'),
+    ):
+        settings = settings.replace(old, new)
+    return settings
 
 
 def monitor(*arguments, **options):

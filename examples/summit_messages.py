@@ -16,8 +16,8 @@ from observing_monitor.model.nights import TAI_MINUS_UTC_S
 
 def make_messages(folder, clock):
     """Add the messages since the last run."""
-    for night, number in clock.nights(gen3.RULE, gen3.STARTS_AFTER):
-        raws = gen3.plan_night(night, number, clock.seed)
+    for night, number in clock.nights(clock.site.tai_rule, gen3.STARTS_AFTER):
+        raws = gen3.plan_night(night, number, clock.seed, clock.site)
         readouts = [
             readout_of(raw) for raw in raws if raw.detector == 0 and clock.has_come(raw.ended_at)
         ]
@@ -41,10 +41,10 @@ def readout_of(raw):
         "imageName": raw.obsid,
         "imageDate": f"{raw.night:%Y%m%d}",
         "imageNumber": raw.seq_num,
-        "requestedExposureTime": 30.0,
+        "requestedExposureTime": raw.shot.exposure_s,
         "timestampEndOfReadout": raw.ended_at.timestamp() + TAI_MINUS_UTC_S,
-        "additionalKeys": "imageType:program",
-        "additionalValues": "OBJECT:survey",
+        "additionalKeys": "imageType:program:filter",
+        "additionalValues": f"{raw.shot.kind.upper()}:{raw.shot.program}:{raw.shot.filter}",
     }
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 UTC = datetime.UTC
 # Narrower exposures are drawn with the one before: a strip has no more marks than this.
-MAX_MARKS = 800
+MAX_MARKS = 800  # of a strip
+MANY, MAX_OF_MANY = 1000, 450  # of a night with many exposures: marks of all strips
 NARROWEST = 0.12  # percent: a pixel on most screens
 MAX_STRIPS = 16
 MAX_POINTS = 300  # of a line
@@ -226,10 +227,10 @@ def _strips(exposures: DataFrame, listed: _Exposures, axis: Axis) -> list[Strip]
             (f"{kind} {name}".strip(), of_kind[filters[of_kind] == name])
             for name in sorted(set(filters[of_kind]))
         ]
-    tones = _tones([label for label, _ in named])
-    return [
-        Strip(label, tones[label], _marks(listed, rows, axis)) for label, rows in _bounded(named)
-    ]
+    tones, strips = _tones([label for label, _ in named]), _bounded(named)
+    is_crowded = sum(len(rows) for _, rows in strips) > MANY
+    most = MAX_OF_MANY // len(strips) if is_crowded else MAX_MARKS
+    return [Strip(label, tones[label], _marks(listed, rows, axis, most)) for label, rows in strips]
 
 
 def _bounded(named: list[tuple[str, Rows]]) -> list[tuple[str, Rows]]:
@@ -249,10 +250,10 @@ def _tones(labels: Sequence[str]) -> Mapping[str, str]:
     return tones | {"others": "series-8"}
 
 
-def _marks(listed: _Exposures, rows: Rows, axis: Axis) -> list[Mark]:
-    """Return the marks of a strip; close ones are one."""
+def _marks(listed: _Exposures, rows: Rows, axis: Axis, most: int) -> list[Mark]:
+    """Return the marks of a strip, `most` of them; close ones are one."""
     starts = listed.taken.starts
-    nearest = axis.length / MAX_MARKS
+    nearest = axis.length / most
     groups: list[list[int]] = []
     for row in rows[starts[rows].argsort(kind="stable")].tolist():
         if groups and starts[row] - starts[groups[-1][0]] < nearest:

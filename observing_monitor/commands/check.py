@@ -69,7 +69,7 @@ def _answers(
     tell: Tell,
 ) -> Iterator[tuple[str, Answer]]:
     """Yield the name of each thing, and its answer."""
-    output = open_output(options) if options.output_dir else None
+    output = open_output(options, streams) if options.output_dir else None
     if output:
         check_overwriting(options, output, streams)
         check_alone(output, streams)

@@ -14,6 +14,7 @@ from observing_monitor.storage.output import Output
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
     from pathlib import Path
 
     from observing_monitor.settings.stream import Stream
@@ -26,21 +27,22 @@ NO_OUTPUT = (
 )
 
 
-def open_output(options: argparse.Namespace) -> Output:
+def open_output(options: argparse.Namespace, streams: Iterable[Stream] = ()) -> Output:
     """Return the output that the options describe.
 
     Raises
     ------
     UsageError
-        There is none, or texts that `redact` hides would be in a store next to the pages.
+        There is none, or what `redact` and `hide` hide would be in a store next to the pages.
     """
     if options.output_dir is None:
         raise UsageError(NO_OUTPUT)
     redaction = make_redaction(options)
     if options.redact and options.store_dir is None:
-        words = "the store, which keeps them, would be in the folder of the pages"
-        remedy = "set store_dir to a folder that no web server shows"
-        raise UsageError(f"redact hides {options.redact[0]!r} and more, but {words}; {remedy}")
+        raise _store_is_public(f"redact hides {options.redact[0]!r} and more")
+    hiding = next((stream.name for stream in streams if stream.hide), None)
+    if hiding and (options.store_dir is None or _is_below(options.store_dir, options.output_dir)):
+        raise _store_is_public(f"[streams.{hiding}] hide hides facts of exposures")
     pages = _output_at("output_dir", options.output_dir, options.config, redaction)
     if options.store_dir is None and not _is_elsewhere(pages):
         return pages
@@ -52,6 +54,21 @@ def open_output(options: argparse.Namespace) -> Output:
     if store.root == pages.root:
         raise UsageError(f"store_dir {store.root} is output_dir itself; name another folder")
     return SplitOutput(pages, store)
+
+
+def _store_is_public(hides: str) -> UsageError:
+    """Return the error about a public store."""
+    words = "the store, which keeps them, would be in the folder of the pages"
+    remedy = "set store_dir to a folder that no web server shows"
+    return UsageError(f"{hides}, but {words}; {remedy}")
+
+
+def _is_below(place: str | Path, folder: str | Path) -> bool:
+    """True if a place lies inside a folder."""
+    if is_address(place) or is_address(folder):
+        return str(place).startswith(f"{str(folder).rstrip('/')}/")
+    inner, outer = os.path.realpath(place), os.path.realpath(folder)
+    return inner != outer and os.path.commonpath([inner, outer]) == outer
 
 
 def _output_at(

@@ -49,7 +49,7 @@ def locked_run(
 
     A run that finds the lock taken, or ends early, leaves its line in log_file as well.
     """
-    output = open_output(options)
+    output = open_output(options, streams)
     check_overwriting(options, output, streams)
     output.make()
     started = time.monotonic()

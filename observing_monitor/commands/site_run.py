@@ -187,7 +187,7 @@ class SiteRun:
         if stream.previews:
             from observing_monitor.previews import plan
 
-            self.problems += plan.make_previews(stream, self.output)
+            self.problems += plan.make_previews(stream, self.output, now=self.now)
 
     def plan_from_scratch(self, nights: Nights) -> Iterator[tuple[Stream, NightPlan]]:
         """Yield plans to derive nights from scratch."""

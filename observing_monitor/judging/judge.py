@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from observing_monitor.judging import checks, quiet, usual
 from observing_monitor.judging.headline_values import headline_values, old_value_findings
+from observing_monitor.judging.hiding import hiding_of
 from observing_monitor.judging.keys import (
     acknowledged_key,
     basis,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from observing_monitor.judging.exposure_checks import ExposureFindings
+    from observing_monitor.judging.hiding import Hiding
     from observing_monitor.judging.known_issues import Issue
     from observing_monitor.judging.night_work import NightWork
     from observing_monitor.judging.quiet import Stopped
@@ -90,7 +92,8 @@ def judge_night(
     row : dict
         The night's new row of the index.
     tables : Tables
-        Of the night, with each file on one night (`cross_night.assign_to_nights`).
+        Of the night, with each file on one night (`cross_night.assign_to_nights`). Like the other
+        results, without hidden facts.
     judged : DataFrame
         The night's files with their classes, from `classify`.
     found : list of Finding
@@ -103,7 +106,8 @@ def judge_night(
     judged = _classified(job, own)
     own, judged, exposures = judge_exposures(job, own, tables, judged, unmatched, dome)
     _note_rhythm(job, row, judged, own)
-    stopped, use = _note_quiet(job, row), _note_use(job, row, own)
+    hiding = hiding_of(job, row, own)
+    stopped, use = _note_quiet(job, row), _note_use(job, row, hiding.tables(own))
     headlines = headline_values(job.stream, tables.metrics, _computed_headlines(job, tables))
     # the sources' own checks use their own dates
     from_sources = [*_findings_of_sources(job, tables), *old_value_findings(headlines)]
@@ -114,15 +118,16 @@ def judge_night(
         judged = reasons.acknowledge(judged, lambda *file: _reason_of(job.issues, texts, *file))
         night = _night(job, own, judged, shared, stopped, exposures, use)
     found = _acknowledged(checks.findings(night, [*job.on_rows, *from_sources]), job.issues)
+    found = hiding.findings(found)
     row["units"], row["aggregates"] = _units(headlines.units, use), headlines.aggregates
     row["summary"] = _summary(job, own, found, night.summary, headlines.values)
     status = row["summary"]["status"]
     row["judged_at"] = iso_utc(job.now)
-    row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use))
+    row["next_change_at"] = iso_utc(_next_change(job, judged, status, exposures, use, hiding))
     row["findings"], row["worse"] = [plain(finding) for finding in found], dict(night.worse)
     row["basis"], row["beside"] = basis(job), neighbours_key(job)
     row["shown"], row["acknowledged"] = shown_key(job, shared), acknowledged_key(judged)
-    return row, own, judged, found
+    return row, hiding.tables(own), hiding.files(judged), found
 
 
 def _summary(
@@ -162,6 +167,7 @@ def _next_change(
     status: str,
     exposures: ExposureFindings,
     use: NightUse | None,
+    hiding: Hiding,
 ) -> datetime.datetime | None:
     """Return when time alone will change anything that is judged."""
     from observing_monitor.tables import classify
@@ -169,7 +175,7 @@ def _next_change(
     if status == NONE:
         return job.stream.rule.bounds(job.night)[1]
     of_files = classify.next_change(judged, bool(job.row.get("is_told")))
-    changes = [of_files, exposures.next_change, use_changes_at(job, use)]
+    changes = [of_files, exposures.next_change, use_changes_at(job, use), hiding.next_release]
     if any(getattr(source.settings, "counts", None) for source in job.stream.sources):
         running_until = _running_until(job)
         changes.append(running_until if job.now < running_until else None)

@@ -38,7 +38,8 @@ def basis(job: NightWork) -> str:
 
     The time and the neighbouring nights are left out.
     """
-    return digest([*_own_facts(job), *beside_tables(job), *issues_key(job.issues)])
+    codes = [job.hidden_key] if job.hidden_key else []
+    return digest([*_own_facts(job), *beside_tables(job), *issues_key(job.issues), *codes])
 
 
 def _own_facts(job: NightWork) -> list[object]:

@@ -40,3 +40,5 @@ class NightWork(msgspec.Struct, kw_only=True):
     is_recent: bool = False
     # findings on rows that the sources left out, if the night is the newest
     on_rows: tuple[Finding, ...] = ()
+    # secret of the codes for hidden names; "" if the stream hides none
+    hidden_key: str = ""

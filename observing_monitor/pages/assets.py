@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STYLE, SCRIPT, PLOTLY = "style.css", "monitor.js", "plotly.min.js"
 
 # The files of the style sheet, in the order in which they are joined.
-STYLES = ("style.css", "observed.css")
+STYLES = ("style.css", "observed.css", "log.css")
 
 # The files of the script, without their ending, in the order in which they are joined.
 SCRIPTS = (
@@ -53,6 +53,7 @@ SCRIPTS = (
     "files",
     "log-filters",
     "log-detail",
+    "log-sky",
     "log",
     "start",
 )

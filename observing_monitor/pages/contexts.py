@@ -354,6 +354,7 @@ class NightPage(OfNight):
     use: NightUsed | None = None  # None if no exposure is known
     timeline: Timeline | None = None
     sky_map: SkyMap | None = None
+    hidden_note: str = ""  # which facts of exposures are hidden, and until when; "" if none are
 
 
 class ExposuresPage(OfNight):
@@ -364,6 +365,7 @@ class ExposuresPage(OfNight):
     log: str  # heading of an observing log; "" if exposures are known from files alone
     n_exposed: int  # of all parts
     parts: list[Link]  # all parts if there are several; this one without an address
+    hidden_note: str = ""  # which facts of exposures are hidden, and until when; "" if none are
 
 
 class PrunedPage(OfNight):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from observing_monitor.feeds.site_status import instant_of
 from observing_monitor.model.nights import iso_utc
+from observing_monitor.pages.hidden import problems_without_names
 from observing_monitor.storage import layout
 from observing_monitor.storage.sealed import as_json, sealed
 
@@ -54,7 +55,10 @@ def write_heartbeat(
     for stream in site.streams:
         beat = before.get(stream.name, {})
         if stream.name in read:
-            sources = _sources(read[stream.name], beat.get("sources", {}), at)
+            problems = read[stream.name]
+            if stream.hide and any(problems.values()):
+                problems = problems_without_names(site.output, stream.name, problems)
+            sources = _sources(problems, beat.get("sources", {}), at)
             beat = beat | {"read_at": at, "sources": sources}
         pages = {"pages": made[stream.name]} if stream.name in made else {}
         streams[stream.name] = beat | pages

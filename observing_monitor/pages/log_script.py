@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from observing_monitor.model import columns, wording
 from observing_monitor.pages import packed
 from observing_monitor.pages.glossary import WORDS, class_words
-from observing_monitor.pages.observing_log import anchors_of, is_told
+from observing_monitor.pages.observing_log import is_told
 from observing_monitor.tables.observing_log import with_measures
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
     from observing_monitor.tables.observing_log import Measure, ObservingLog
 
@@ -55,8 +55,8 @@ def render_log_js(log: ObservingLog, has_files: bool, has_ingest: bool) -> str:
     str
         From `packed.script`. Besides the columns, it has `of_files`: for each row of the list of
         files, the row of its exposure, or -1; as differences from the previous one. A column
-        without `is_shown` is for open rows, one without a label for the script alone. Numbers
-        of files have `is_count`, numbers of exposures `is_measure`.
+        without `is_shown` is for open rows. Numbers of files have `is_count`, numbers of
+        exposures `is_measure`, yes and no `is_flag`.
     """
     rows = with_measures(log)
     made = [_column(rows, name) for name in SHOWN]
@@ -65,8 +65,6 @@ def render_log_js(log: ObservingLog, has_files: bool, has_ingest: bool) -> str:
     made += _files(rows, has_ingest) if has_files else []
     named = {one["name"] for one in made}
     made += [_column(rows, c.name) for c in columns.EXPOSURES if c.name not in named]
-    anchors = {"name": "anchor", "kind": "word", "label": "", "meaning": "", "anchor": ""}
-    made.append(anchors | {"unit": "", "is_shown": False} | packed.words(anchors_of(rows)))
     table = {"n": len(rows), "columns": made, "of_files": packed.steps(log.of_files)}
     return packed.script(FUNCTION, table)
 
@@ -76,8 +74,7 @@ def _column(rows: DataFrame, name: str) -> packed.Packed:
     word, values = WORDS["observed"][name], rows[name]
     if name == "physical_filter":
         values = values.fillna(rows["band"])
-    if word.kind == "flag":
-        values = values.astype("object").map({True: "yes", False: "no"})
+    is_flag = word.kind == "flag"
     return {
         "name": name,
         "kind": _KINDS[word.kind],
@@ -85,8 +82,17 @@ def _column(rows: DataFrame, name: str) -> packed.Packed:
         "meaning": word.meaning,
         "anchor": word.anchor,
         "unit": _UNITS.get(name.rpartition("_")[2], ""),
+        "is_flag": is_flag,
         "is_shown": name in (*SHOWN, *LAST_SHOWN) and is_told(rows, name),
-    } | packed.pack(_KINDS[word.kind], values)
+    } | (_flags(values) if is_flag else packed.pack(_KINDS[word.kind], values))
+
+
+def _flags(values: Series[Any]) -> packed.Packed:
+    """Return flags packed as words."""
+    import numpy as np
+
+    codes = np.where(values.fillna(False).to_numpy("bool"), 0, 1)
+    return {"words": ["yes", "no"], "codes": packed.steps(np.where(values.isna(), -1, codes))}
 
 
 def _measure(name: str, measure: Measure) -> packed.Packed:
@@ -105,29 +111,23 @@ def _measure(name: str, measure: Measure) -> packed.Packed:
 
 def _files(rows: DataFrame, has_ingest: bool) -> list[packed.Packed]:
     """Return columns of the numbers of files: in words, and by class."""
+    import numpy as np
+
     words = class_words(has_ingest)
     names = [c.name for c in columns.CLASSES if c.name in rows]
-    counts = [rows[name].tolist() for name in names]
-    made: dict[tuple[int, ...], tuple[str, str]] = {}
-    texts: list[str] = []
-    worst: dict[str, str] = {}
-    for counted in zip(*counts, strict=True) if names else [()] * len(rows):
-        if counted not in made:
-            found = [(n, name) for n, name in zip(counted, names, strict=True) if n]
-            text = ", ".join(f"{wording.count_text(n)} {words[name].label}" for n, name in found)
-            made[counted] = text or "none", found[-1][1] if found else ""
-        text, chip = made[counted]
-        worst[text] = chip
-        texts.append(text)
+    counts, codes = np.unique(rows[names].to_numpy("int64"), axis=0, return_inverse=True)
+    texts, chips = [], []
+    for counted in counts.tolist():
+        found = [(n, name) for n, name in zip(counted, names, strict=True) if n]
+        text = ", ".join(f"{wording.count_text(n)} {words[name].label}" for n, name in found)
+        texts.append(text or "none")
+        chips.append(found[-1][1] if found else "")
     word = WORDS["observed"]["n_files"]
     head = {"label": word.label, "meaning": word.meaning, "anchor": word.anchor, "unit": ""}
-    files: packed.Packed = (
-        {"name": "files", "kind": "word", "is_shown": True} | head | packed.words(texts)
-    )
-    files["chips"] = [worst[text] for text in dict.fromkeys(texts)]
+    files = {"words": texts, "codes": packed.steps(codes.reshape(-1)), "chips": chips}
     total = {"name": "n_files", "kind": "int", "is_shown": False, "is_count": True} | head
     return [
-        files,
+        {"name": "files", "kind": "word", "is_shown": True} | head | files,
         total | packed.pack("int", rows["n_files"]),
         *(
             {"name": name, "kind": "int", "is_shown": False, "is_count": True}

@@ -126,7 +126,13 @@ def _write_log_script(job: NightJob, path: str, log: ObservingLog) -> None:
     """Write the observing log for the page's script."""
     from observing_monitor.pages.log_script import render_log_js
 
-    redacted = log._replace(rows=job.site.output.redaction.frame(log.rows))
+    redaction, measures = job.site.output.redaction, {}
+    for measure in log.measures:
+        name = redaction.text(measure.name)
+        while name in measures:  # two names may differ in what is redacted alone
+            name += "′"
+        measures[name] = measure._replace(name=name, unit=redaction.text(measure.unit))
+    redacted = log._replace(rows=redaction.frame(log.rows), measures=list(measures.values()))
     text = render_log_js(redacted, reports_files(job.stream), bool(job.stream.last_stage))
     job.site.output.write_changed(path, text)
 

@@ -15,6 +15,7 @@ from observing_monitor.model.nights import parse_utc
 from observing_monitor.model.wording import new_anchor
 from observing_monitor.pages.contexts import ExposuresPage, Link, NightPage, OfNight, PrunedPage
 from observing_monitor.pages.frame import night_link, page_frame, site_link
+from observing_monitor.pages.hidden import faults_without_names, hidden_note, without_names
 from observing_monitor.pages.labels import described_headlines, sources_table
 from observing_monitor.pages.night_listed import listed_rows
 from observing_monitor.pages.night_observed import observed_parts, program_hrefs
@@ -112,9 +113,14 @@ class NightPages:
             if n_exposed > MAX_GROUPS
             else "",
             "log": LOG if is_log else "",
+            "hidden_note": self._hidden_note(),
             "is_newest_first": is_open,
             "unlogged": self._files_by_exposure.part(-MAX_GROUPS) if is_log else EMPTY,
         }
+
+    def _hidden_note(self) -> str:
+        stream = self.night.job.stream
+        return hidden_note(self.night.row.get("hidden"), stream.hide, stream.hide_until)
 
     def _exposure_hrefs(self) -> dict[str, str]:
         """Return where each row of the log is, by anchor."""
@@ -163,8 +169,10 @@ class NightPages:
             n_images=len(content.images),
             metrics=metrics,
             n_metrics=n_metrics,
-            notes=[note for notes in (row.get("notes") or {}).values() for note in notes],
-            sources=sources_table(job.stream, row.get("silent") or {}),
+            notes=without_names(
+                row, [note for notes in (row.get("notes") or {}).values() for note in notes]
+            ),
+            sources=sources_table(job.stream, faults_without_names([row], row.get("silent") or {})),
             files_js=layout.night_files_js(job.night)
             if has_files and len(self.night.judged)
             else "",
@@ -202,6 +210,7 @@ class NightPages:
                 night_page=Link(title, layout.night_page(night)),
                 exposed=structs.replace(shown, is_labelled=False),
                 log=LOG if is_log else "",
+                hidden_note=self._hidden_note(),
                 n_exposed=n_exposed,
                 parts=_part_links(texts, hrefs, number),
             )

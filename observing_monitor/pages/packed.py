@@ -115,11 +115,20 @@ def _pack_int(values: Series[Any]) -> Packed:
 
 
 def _pack_float(values: Series[Any]) -> Packed:
-    """Pack numbers with the digits that matter."""
+    """Pack numbers with nine digits."""
     import numpy as np
 
     numbers = values.to_numpy("float64", na_value=np.nan)
-    return {"values": [float(f"{n:.9g}") if abs(n) < np.inf else None for n in numbers.tolist()]}
+    is_number = np.isfinite(numbers)
+    plain = np.where(is_number, numbers, 0.0)
+    digits = 8 - np.floor(np.log10(np.abs(np.where(plain == 0, 1.0, plain)))).astype("int64")
+    powers = np.array([float(f"1e{n}") for n in range(23)])[np.minimum(np.abs(digits), 22)]
+    with np.errstate(over="ignore"):
+        rounded = np.where(
+            digits > 0, np.rint(plain * powers) / powers, np.rint(plain / powers) * powers
+        )
+    rounded = np.where(np.abs(digits) > 22, plain, rounded)  # no exact power
+    return {"values": _whole(rounded, ~is_number)}
 
 
 def _pack_instant(values: Series[Any]) -> Packed:
@@ -145,9 +154,9 @@ def steps(numbers: Numbers, absent: Bools | None = None) -> list[int | None]:
     return _whole(np.diff(numbers, prepend=0), absent)
 
 
-def _whole(numbers: Numbers, absent: Bools | None) -> list[int | None]:
+def _whole(numbers: NDArray[Any], absent: Bools | None) -> list[Any]:
     """Return an array's plain numbers, None for absent ones."""
-    listed: list[int | None] = numbers.tolist()
+    listed: list[Any] = numbers.tolist()
     for row in absent.nonzero()[0] if absent is not None else ():
         listed[row] = None
     return listed

@@ -39,6 +39,7 @@ from observing_monitor.pages.night_files import (
 )
 from observing_monitor.pages.night_job import NightJob
 from observing_monitor.storage import layout
+from observing_monitor.storage.hidden_key import key_of_codes
 from observing_monitor.storage.index import (
     NO_PROGRAM_PAGES,
     PAGE,
@@ -268,6 +269,8 @@ def made_for(job: NightJob) -> str:
         known += digest(job.without_page)
     if beside := beside_tables(job):
         known += digest(beside)
+    if job.hidden_key:  # without it, codes are other ones
+        known += digest(job.hidden_key)
     return f"{job.common} {around} {_previews(job, job.row)} {known}"
 
 
@@ -301,6 +304,7 @@ def night_jobs(
     recent = [night for night in nights if night <= stream.rule.night_of(now)][-2:]
     known = [issue for issue in site.known if not issue.streams or stream.name in issue.streams]
     of_versions = _of_versions(site, stream)
+    hidden_key = key_of_codes(site.output) if stream.hide else ""
     for before, night, after, (_, row) in zip(
         [None, *nights], nights, [*nights[1:], None], rows, strict=False
     ):
@@ -326,6 +330,7 @@ def night_jobs(
             without_page=_without_page(index, row),
             flows=usual_flows(index["nights"], night, then) if night == tonight else None,
             read_at=read_at,
+            hidden_key=hidden_key,
             is_looked_at=looked_at is None or night in looked_at,
         )
 

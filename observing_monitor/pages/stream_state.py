@@ -10,6 +10,11 @@ import msgspec
 from observing_monitor.model import finding
 from observing_monitor.model.columns import Summary
 from observing_monitor.model.nights import parse_night
+from observing_monitor.pages.hidden import (
+    faults_without_names,
+    newest_rows,
+    rows_without_names,
+)
 from observing_monitor.pages.labels import described_headlines
 from observing_monitor.settings.headlines import Headline
 from observing_monitor.settings.traits import reports_files
@@ -58,6 +63,11 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
     # a source that was removed is no longer at fault
     sources = {OURSELVES, *(source.name for source in stream.sources)}
     silent = {name: fault for name, fault in index["sources"].items() if fault and name in sources}
+    counted = index.get("rows") or {}
+    if stream.hide:
+        newest = newest_rows(index)
+        silent = faults_without_names(newest, silent)
+        counted = rows_without_names(newest, counted)
     alarming = _alarming(site, stream, recent, silent)
     levels = [fault.get("level", "error") for fault in alarming.values()]
     word = finding.worst([*(summary["status"] for summary in recent), *levels])
@@ -75,11 +85,7 @@ def stream_state(site: Site, stream: Stream, index: Index, now: datetime.datetim
         quality=Headline(QUALITY, stream.image_quality, unit=units.get(QUALITY, "")),
         has_files=reports_files(stream),
         has_exposures=any(s.get("n_exposures_science") is not None for s in summaries),
-        rows={
-            name: _shown_rows(rows)
-            for name, rows in (index.get("rows") or {}).items()
-            if name in sources
-        },
+        rows={name: _shown_rows(rows) for name, rows in counted.items() if name in sources},
     )
 
 

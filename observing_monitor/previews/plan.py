@@ -13,6 +13,7 @@ to do in all nights imports neither pandas nor astropy.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import importlib.util
 import json
@@ -28,7 +29,9 @@ from observing_monitor.errors import OutputError, StoreError
 from observing_monitor.model.digest import hex_digest
 from observing_monitor.model.nights import parse_night
 from observing_monitor.previews import readers
+from observing_monitor.previews.choose import choose
 from observing_monitor.previews.fits_picture import ALL_ZERO
+from observing_monitor.previews.hidden import hide_key, is_released, release_of, shown_files
 from observing_monitor.previews.preview import Preview
 from observing_monitor.processes.timelimit import LOOK_S, within
 from observing_monitor.storage import layout
@@ -36,11 +39,10 @@ from observing_monitor.storage.index import PREVIEWS, TABLES, is_pruned
 from observing_monitor.storage.store import Store
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from pandas import DataFrame, Series
+    from pandas import Series
 
     from observing_monitor.model.reading import Tables
     from observing_monitor.settings.records import PreviewSettings
@@ -54,6 +56,7 @@ FILE_SECONDS = 20.0  # time limit of a file
 MOST_READERS = 4
 MOST_AT_ONCE = 1000  # files that a run plans at most
 ABSENT = "the file is not there"
+NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)  # nothing is released yet
 EXTRA = {"astropy": "astropy", "PIL": "Pillow"}  # module -> package
 
 log = logging.getLogger(__name__)
@@ -86,6 +89,7 @@ class Kept(TypedDict):
     version: NotRequired[int]
     n_images: int  # images to choose from
     files: list[Shown]
+    hide: NotRequired[str]  # from `hide_key`; only if the stream has hidden facts
 
 
 class Plan(Kept):
@@ -93,9 +97,15 @@ class Plan(Kept):
 
     night: str
     basis: str
+    release_at: NotRequired[str | None]  # when the next hidden exposure is released
 
 
-def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> list[str]:
+def make_previews(
+    stream: Stream,
+    output: Output,
+    jobs: int | None = None,
+    now: datetime.datetime | None = None,
+) -> list[str]:
     """Make a stream's missing thumbnails in time; return what went wrong.
 
     It updates the row of the night in the index: if its thumbnails changed, its page is stale.
@@ -107,6 +117,8 @@ def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> li
     output : Output
     jobs : int, optional
         Number of processes; by default one per core, at most MOST_READERS.
+    now : datetime, optional
+        By default, no exposure with hidden facts is released.
 
     Returns
     -------
@@ -114,7 +126,7 @@ def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> li
         One sentence per problem.
     """
     try:
-        return _make_previews(stream, output, jobs)
+        return _make_previews(stream, output, jobs, now or NEVER)
     except OutputError:
         raise
     except Exception as error:  # pages do not depend on thumbnails
@@ -122,9 +134,13 @@ def make_previews(stream: Stream, output: Output, jobs: int | None = None) -> li
         return [f"{stream.name}: the previews could not be made ({type(error).__name__}: {error})"]
 
 
-def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str]:
+def _make_previews(
+    stream: Stream, output: Output, jobs: int | None, now: datetime.datetime
+) -> list[str]:
     roots = _roots(stream)
-    if not any(within(LOOK_S, functools.partial(os.path.isdir, root), False) for root in roots):
+    # pictures that must be hidden are removed in any case
+    can_read = any(within(LOOK_S, functools.partial(os.path.isdir, root), False) for root in roots)
+    if not can_read and not stream.hide:
         return []  # no folder can be read: everything stays as it is
     deadline = time.monotonic() + _settings(stream).seconds
     store = Store(output, stream.name)
@@ -137,13 +153,13 @@ def _make_previews(stream: Stream, output: Output, jobs: int | None) -> list[str
         if (
             is_pruned(row, PREVIEWS)
             or is_pruned(row, TABLES)
-            or _is_done(stream, output, night, row)
+            or _is_done(stream, output, night, row, now)
         ):
             continue
         if time.monotonic() > deadline or len(waiting) > MOST_AT_ONCE:
             break
         with contextlib.suppress(StoreError):  # publishing reports it
-            plan = _plan(stream, store, night, row, roots)
+            plan = _plan(stream, store, night, row, roots, now)
             plans.append(plan)
             waiting += [
                 (plan, one)
@@ -217,43 +233,6 @@ def sweep(stream: Stream, output: Output, night: datetime.date) -> None:
     output.prune(folder, ".jpg", kept)
 
 
-def choose(files: DataFrame, most: int, made: Iterable[str] = ()) -> tuple[DataFrame, int]:
-    """Choose the files of a night that get a thumbnail, at most `most`.
-
-    If there are more, one detector of each exposure is taken first, then the next of each, and the
-    newest exposures first. A file without exposure counts as an exposure.
-
-    Parameters
-    ----------
-    files : DataFrame
-        Columns `columns.FILES`.
-    most : int
-    made : iterable of str
-        file_ids that have a picture: they count even if the file is no longer on disk.
-
-    Returns
-    -------
-    chosen : DataFrame
-        The chosen rows, newest exposure first, with a column `group`.
-    n_images : int
-        The number of images to choose from.
-    """
-    is_image = (files["kind"] == "fits") & (files["on_disk"] | files["file_id"].isin(list(made)))
-    images = files[is_image & files["path"].str.startswith("/").fillna(False).astype(bool)]
-    if images.empty:
-        return images, 0
-    group = images["exposure"].fillna(images["obsid"]).fillna(images["file_id"])
-    images = images.assign(group=group).sort_values(["detector", "file_id"], kind="stable")
-    images["begun_at"] = images.groupby("group")["created_at"].transform("min")
-    images["turn"] = images.groupby("group").cumcount()
-    newest = images.sort_values(
-        ["turn", "begun_at", "group"], ascending=[True, False, False], kind="stable"
-    ).head(most)
-    return newest.sort_values(
-        ["begun_at", "group", "turn"], ascending=[False, False, True], kind="stable"
-    ), len(images)
-
-
 def _settings(stream: Stream) -> PreviewSettings:
     """Return the settings of the thumbnails."""
     if stream.previews is None:
@@ -262,14 +241,17 @@ def _settings(stream: Stream) -> PreviewSettings:
 
 
 def _basis(stream: Stream, row: IndexRow) -> str:
-    text = json.dumps([VERSION, asdict(_settings(stream)), row.get("tables")], default=str)
-    return hex_digest(text, n_bytes=8)
+    hidden = [key] if (key := hide_key(stream)) else []
+    values = [VERSION, asdict(_settings(stream)), row.get("tables"), *hidden]
+    return hex_digest(json.dumps(values, default=str), n_bytes=8)
 
 
-def _is_done(stream: Stream, output: Output, night: str, row: IndexRow) -> bool:
+def _is_done(
+    stream: Stream, output: Output, night: str, row: IndexRow, now: datetime.datetime
+) -> bool:
     """True if a night did not change, and all its pictures are there."""
     told = row.get("previews") or {}
-    if told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
+    if is_released(row, now) or told.get("basis") != _basis(stream, row) or told.get("n_waiting"):
         return False
     if told.get("shown") and not output.exists(_index(stream, night)):
         return False
@@ -289,6 +271,8 @@ def _read(output: Output, stream: Stream, night: str) -> Kept:
     index = output.read_json(_index(stream, night))
     index = index or output.read_json(f"{_folder(stream, night)}/index.json")  # earlier versions
     if index is None or index.get("version") != VERSION:
+        return {"files": [], "n_images": 0}
+    if index.get("hide", "") != hide_key(stream):  # other pictures were to be hidden
         return {"files": [], "n_images": 0}
     if any(one["picture"] for one in index["files"]) and not output.exists(_folder(stream, night)):
         return {"files": [], "n_images": 0}  # somebody removed the pictures: make them again
@@ -317,15 +301,24 @@ def _is_away(path: str, roots: Iterable[str]) -> bool:
     return root is not None and not os.path.isdir(root)
 
 
-def _plan(stream: Stream, store: Store, night: str, row: IndexRow, roots: Sequence[str]) -> Plan:
+def _plan(
+    stream: Stream,
+    store: Store,
+    night: str,
+    row: IndexRow,
+    roots: Sequence[str],
+    now: datetime.datetime,
+) -> Plan:
     """Return a night's new index of thumbnails."""
     before = _read(store.output, stream, night)
     basis = _basis(stream, row)
-    if (row.get("previews") or {}).get("basis") == basis and before["files"]:
-        return {**before, "night": night, "basis": basis}
+    is_same = (row.get("previews") or {}).get("basis") == basis and before["files"]
+    if is_same and not is_released(row, now):
+        return {**before, "night": night, "basis": basis, **release_of(row)}
     known = {one["file_id"]: one for one in before["files"]}
     tables = store.load(parse_night(night))
-    files = tables.files.assign(path=full_paths(stream, tables))
+    is_shown, more = shown_files(stream, night, tables, now)
+    files = tables.files.assign(path=full_paths(stream, tables))[is_shown]
     chosen, n_images = choose(
         files, _settings(stream).most, [file_id for file_id, one in known.items() if one["picture"]]
     )
@@ -343,6 +336,7 @@ def _plan(stream: Stream, store: Store, night: str, row: IndexRow, roots: Sequen
         "files": planned,
         "night": night,
         "basis": basis,
+        **more,
     }
 
 
@@ -430,7 +424,9 @@ def _make(
         shown.update(cast(Shown, _no_picture(why, _key(stream, status) if status else "")))
         shown["is_waiting"] = False
         if data:
-            shown["picture"] = _picture_name(output.redaction.text(shown["name"]), shown)
+            # the name of a file may contain hidden names
+            name = "image" if stream.hide else output.redaction.text(shown["name"])
+            shown["picture"] = _picture_name(name, shown)
             shown["width"], shown["height"] = width, height
             output.write(f"{_folder(stream, plan['night'])}/{shown['picture']}", data)
             n_made += 1
@@ -455,7 +451,8 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
     """Store a night's index of thumbnails, and note it in its row."""
     folder = _folder(stream, plan["night"])
     if plan["files"] or output.exists(folder) or output.exists(_index(stream, plan["night"])):
-        kept = {name: plan[name] for name in ("version", "n_images", "files")}
+        named = ("version", "n_images", "files", "hide")
+        kept = {name: value for name, value in plan.items() if name in named}
         output.write_json(_index(stream, plan["night"]), kept)
         output.remove(f"{folder}/index.json")  # earlier versions
     seen = [
@@ -471,6 +468,8 @@ def _keep(stream: Stream, output: Output, plan: Plan, row: IndexRow) -> None:
         "shown": digest if seen else "",
         "n_pictures": n_pictures,
     }
+    if plan.get("release_at"):
+        row["previews"]["release_at"] = plan["release_at"]
     zeros = sorted(one["name"] for one in plan["files"] if one["why"] == ALL_ZERO)
     if zeros:
         row["previews"]["zeros"] = zeros

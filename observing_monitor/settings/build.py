@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
+from observing_monitor.settings.hidden import read_hidden
 from observing_monitor.settings.limits import (
     check_limits,
     check_name,
@@ -94,6 +95,9 @@ def build_stream(
         measure_limits=read_measure_limits(section, described.measure_limits),
         image_quality=described.image_quality,
         dome=read_dome(section, described.dome),
+        hide=read_hidden(section, described),
+        hide_until=described.hide_until,
+        hide_programs=tuple(described.hide_programs),
         limits=read_limits(section, described),
     )
 

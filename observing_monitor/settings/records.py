@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from observing_monitor.model.setting import REQUIRED, setting
 from observing_monitor.processes.timelimit import LIMIT_S
@@ -194,6 +194,27 @@ class StreamSettings:
         {},
         "Warn of science exposures with the dome closed: a table `[streams.NAME.dome]`. By "
         "default, only exposures that could not see the sky by their source are named.",
+    )
+    hide: list[str] = setting(
+        [],
+        "Facts of exposures that are proprietary: `target`, `program`, `ra_deg`, `dec_deg`, "
+        "`group`, `observer`, `comment`, `observation_reason`. Nothing that is published shows "
+        "them; the store keeps them, so `store_dir` must lie outside `output_dir`. A coordinate "
+        "hides all that gives the position away. A target or program is also hidden in names of "
+        "files, messages and links. Pictures of these exposures are not shown.",
+        example=["target", "ra_deg", "dec_deg", "program"],
+    )
+    hide_until: Literal["released"] | int = setting(
+        "released",
+        "When hidden facts are shown: when the exposure is released, as its sources say, or this "
+        "many months after the night. Without a date of release, they stay hidden.",
+        example=18,
+    )
+    hide_programs: list[str] = setting(
+        [],
+        "Patterns of the programs whose exposures have hidden facts. By default, all exposures. "
+        "An exposure of an unknown program counts as one of these.",
+        example=["GN-2026B-Q-*"],
     )
     notify: dict[str, Any] = setting(
         {},

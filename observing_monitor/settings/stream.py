@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -81,6 +81,10 @@ class Stream(msgspec.Struct, frozen=True, dict=True):
     measure_limits: tuple[MeasureLimit, ...] = ()  # the first one that fits an exposure counts
     image_quality: str = ""  # a measure
     dome: DomeSettings | None = None  # None if no metric says if it is open
+    # proprietary facts of exposures: columns, months after the night or "released", and patterns
+    hide: tuple[str, ...] = ()
+    hide_until: Literal["released"] | int = "released"
+    hide_programs: tuple[str, ...] = ()
     limits: Limits = LIMITS  # of lines, records and packed files
     # the stream as it is from a night on, in order of the nights
     later: tuple[tuple[datetime.date, Stream], ...] = ()

@@ -57,6 +57,19 @@ class Fault(TypedDict, total=False):
     level: str
 
 
+class Hidden(TypedDict):
+    """Proprietary facts of a night that no page shows."""
+
+    n_exposures: int
+    # the first and the last release that is known
+    first_at: str | None
+    last_at: str | None
+    # exposures whose release is unknown
+    n_unknown: int
+    # name of a target or program -> what pages show for it
+    codes: dict[str, str]
+
+
 class OldData(TypedDict, total=False):
     """Numbers of facts that were derived under old settings."""
 
@@ -138,6 +151,7 @@ class IndexRow(Look, total=False):
     # endings of its further CSV files, of `layout.MORE_CSV`
     more_csv: list[str]
     previews: dict[str, Any]
+    hidden: Hidden  # only if the night has hidden facts
     # fingerprint of the run that found the page current
     made_for: str
     # when the status or its reasons last changed

@@ -15,6 +15,7 @@ turns them into paths.
     STREAM/YYYY-MM-DD.images/  YYYY-MM-DD.previews/
     data/                                  the store, which may lie elsewhere
     data/site.json  heartbeat.json  since.json  feed.json  told.json  assets.json
+    data/hidden.json                       key of the codes for hidden names, if there are any
     data/stream=STREAM/index.json  index.notes  _attempts.SOURCE.parquet
     data/stream=STREAM/night=YYYY-MM-DD/{files,ingests,metrics}.parquet  looked.json
     data/stream=STREAM/night=YYYY-MM-DD/{exposures,reports}.parquet     if it has exposures
@@ -89,6 +90,7 @@ SITE_RECORD = f"{STORE}/site.json"
 HEARTBEAT = f"{STORE}/heartbeat.json"
 SINCE = f"{STORE}/since.json"
 FEED_ID = f"{STORE}/feed.json"
+HIDDEN = f"{STORE}/hidden.json"
 REPLACED_ASSETS = f"{STORE}/assets.json"
 TOLD = f"{STORE}/told.json"
 

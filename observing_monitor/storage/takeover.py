@@ -95,7 +95,7 @@ def foreign_files(
         False for the paths that every run writes.
     """
     of_site = (layout.INDEX_PAGE, layout.GLOSSARY_PAGE, layout.FEED, *layout.EVERY_RUN)
-    paths = [*of_site, layout.HEARTBEAT, layout.SINCE, layout.FEED_ID, layout.TOLD]
+    paths = [*of_site, layout.HEARTBEAT, layout.SINCE, layout.FEED_ID, layout.TOLD, layout.HIDDEN]
     paths += [layout.in_folder(folder, name) for _, folder in streams for name in _OF_STREAM]
     for stream, folder in streams if of_nights else ():
         for name in sorted(output.names(folder)):

@@ -262,7 +262,7 @@ def _metrics(
     is_again = pd.MultiIndex.from_frame(own[keys]).isin(pd.MultiIndex.from_frame(now[keys]))
     if not reading.has_own_times:
         return metrics.drop(own.index[is_again]), int((~is_again).sum())
-    columns = ["name", "node", "value", "text", "sampled_at"]
+    columns = ["name", "node", "exposure", "value", "text", "sampled_at"]
     come_again = _come_again(*([rows[column] for column in columns] for rows in (own, now)))
     # a sample has several values: one that stays the same is no sign
     # numbers of exposures may have no time
@@ -331,7 +331,7 @@ def _come_again(old: Sequence[Series[Any]], new: Sequence[Series[Any]]) -> Mask:
 def _joined(columns: Sequence[Series[Any]]) -> Series[str]:
     """Return a text for each row, whatever the zone of its instant."""
     *texts, instants = columns
-    places = (instants - instants.dt.floor(ZONE_STEP)).astype("str")
+    places = (instants - instants.dt.floor(ZONE_STEP)).astype("str").fillna("")
     joined: Series[str] = places
     for text in texts:
         joined = joined + "\0" + text.astype("str").fillna("")

@@ -85,6 +85,15 @@ def test_many_exposures_are_few_marks():
     assert max(mark.x for mark in strip.marks) > 90
 
 
+@pytest.mark.parametrize(("n", "n_marks"), [(900, 900), (20_000, 450)])
+def test_many_exposures_share_the_marks(n, n_marks):
+    """The marks of a crowded night are bounded, so its page stays small."""
+    filters = ["griz"[number % 4] for number in range(n)]
+    strips = drawn(exposures(n, every_s=36_000 / n, physical_filter=filters)).strips
+    assert len(strips) == 4
+    assert sum(len(strip.marks) for strip in strips) == pytest.approx(n_marks, rel=0.1)
+
+
 def test_many_filters_are_few_strips():
     """The rarest filters share a strip."""
     rows = exposures(60, physical_filter=[f"f{n % 30:02}" for n in range(60)])

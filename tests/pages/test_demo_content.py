@@ -17,7 +17,7 @@ INFOS = {
         "27 files never tried",
         "1 file ingested, but since gone",
     ),
-    "summit": ("4 of 70 expected exposures never came; missing: 17–19, 42",),
+    "summit": ("expected exposures never came; missing: 17–19, 42",),
     "gemini": ("export: 5 files failed; transfer: 5 files failed", "1 file failed"),
     "ztf": ("alerts stored: 4", "×2: a replay", "no data: alerts_produced"),
     "lasair": ("were not filtered (8.3 %)", "node 2 is out of line"),

@@ -7,7 +7,7 @@ import pytest
 from file_tables import KINDS, file_table, rows_of, unpacked
 from page_samples import NASTY
 
-from observing_monitor.pages import file_list
+from observing_monitor.pages import file_list, packed
 from observing_monitor.pages.glossary import WORDS
 
 
@@ -58,6 +58,32 @@ def test_columns_have_the_words_of_the_glossary():
             word = WORDS["file"][column["name"]]
             said = (word.label, word.meaning, word.anchor)
         assert (column["label"], column["meaning"], column["anchor"]) == said
+
+
+def test_last_attempts_are_no_shown_column():
+    """The script has the last attempt of files that are not done."""
+    at = pd.Timestamp("2020-02-12T23:00:00Z")
+    made = file_list.render_files_js(file_table(2).assign(tried_at=[pd.NaT, at]))
+    column = unpacked(made)["columns"][-1]
+    assert (column["name"], column["is_shown"]) == ("tried_at", False)
+    assert [row["tried_at"] for row in rows_of(unpacked(made))] == [None, 1581548400]
+
+
+@pytest.mark.parametrize(
+    ("value", "packed_value"),
+    [
+        (1.2345678949, 1.23456789),
+        (-0.1, -0.1),
+        (123456789012.0, 123456789000.0),
+        (1e-30, 1e-30),
+        (0.0, 0.0),
+        (float("nan"), None),
+        (float("inf"), None),
+    ],
+)
+def test_numbers_have_nine_digits(value, packed_value):
+    """A packed number has nine digits; one that is none is null."""
+    assert packed.pack("float", pd.Series([value]))["values"] == [packed_value]
 
 
 def test_same_rows_same_bytes():

@@ -109,7 +109,7 @@ def test_a_night_by_settings_alone(observatory):
 
 
 def test_script_has_the_columns_of_the_csv(observatory):
-    """The script of the log has each exposure, its anchor, gap and numbers."""
+    """The script of the log has each exposure, its gap and numbers."""
     observatory.run()
     path = observatory.page.with_suffix(".exposures.js")
     table = unpacked(path.read_text(), log_script.FUNCTION)
@@ -122,9 +122,6 @@ def test_script_has_the_columns_of_the_csv(observatory):
         told = [float(row[name]) if row[name] else None for row in rows]
         assert made[name]["values"] == pytest.approx(told)
         assert any(told)
-    page = observatory.page.read_text()
-    assert all(f'id="{anchor}"' in page for anchor in made["anchor"]["words"])
-    assert len(set(made["anchor"]["words"])) == 98
 
 
 def test_the_page_names_the_setting_that_is_missing(observatory):

@@ -2,6 +2,7 @@
 
 import csv
 
+import logged_night
 import pytest
 from axe_faults import RULES, faults_of
 from logged_night import exposure_name, observe
@@ -17,7 +18,7 @@ def night(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, night):
-    """Return a function that opens the night at an address; an error on its console fails."""
+    """Return a function that opens the night, without any error."""
     pages = []
 
     def opened(address="", served=None, **options):
@@ -55,7 +56,7 @@ def counted(page):
 
 
 def test_log_has_all_exposures(opened):
-    """The log replaces the plain table and has all exposures in the order of time."""
+    """The log replaces the plain table; it has all, by time."""
     page = ready(opened())
     assert counted(page) == "300 of 300 exposures"
     assert shown(page)[1] == [
@@ -74,6 +75,35 @@ def test_log_has_all_exposures(opened):
     assert shown(page)[0][5] == "nearby <b>galaxies</b>"
     assert not page.is_visible("#log-plain")
     assert len(shown(page)) < 60
+
+
+@pytest.mark.long
+def test_addresses_are_those_of_the_plain_table(browser, tmp_path, monkeypatch):
+    """An exposure has the same address in both tables, whatever its name."""
+    names = ("a b", "a-b", "Nächte 🔭/#1?x=2", "a  b")
+    monkeypatch.setattr(logged_night, "exposure_name", names.__getitem__)
+    page = browser.new_page()
+    page.goto(observe(tmp_path, 4).as_uri())
+    ready(page)
+    ids = page.eval_on_selector_all("#log-plain tr[id]", "rows => rows.map(row => '#' + row.id)")
+    links = "#log-scroll tbody th a, #log-scroll tbody td a"
+    hrefs = page.eval_on_selector_all(links, "all => all.map(one => one.getAttribute('href'))")
+    assert hrefs == ids
+    assert hrefs == [f"#exposure-{end}" for end in ("a-b", "a-b-2", "N-chte-1-x-2", "a-b-3")]
+    page.close()
+
+
+@pytest.mark.long
+def test_newest_first_while_the_night_runs(browser, tmp_path):
+    """While the night runs, the newest exposure is on top."""
+    page = browser.new_page()
+    page.goto(observe(tmp_path, 30, hours=1).as_uri())
+    ready(page)
+    assert [row[1] for row in shown(page)[:2]] == [exposure_name(29), exposure_name(28)]
+    page.locator("#log-scroll thead").get_by_role("button", name="Started").click()
+    assert page.url.endswith("#exposures?sort=started_at")
+    assert shown(page)[0][1] == exposure_name(0)
+    page.close()
 
 
 def test_without_a_script_the_plain_table_stays(browser, night):
@@ -121,7 +151,7 @@ def test_filters_in_the_address(opened, query, n):
 
 
 def test_fields_go_into_the_address(opened):
-    """A filter, a search and a click on a heading go into the address, and stay in it."""
+    """Filter, search and order are kept in the address."""
     page = ready(opened("#exposures?type=science"))
     page.select_option("#log-filter", "r")
     page.fill("#log-search", "survey")
@@ -137,7 +167,7 @@ def test_fields_go_into_the_address(opened):
 
 
 def test_an_exposure_has_an_address(opened):
-    """The address of an exposure opens its row, with all its facts and its files' timelines."""
+    """The address of an exposure opens its row, with all facts."""
     page = opened(f"#exposure-{exposure_name(99)}")
     page.wait_for_selector(f"{OPENED} .entries li")
     text = page.inner_text(OPENED)
@@ -154,7 +184,7 @@ def test_an_exposure_has_an_address(opened):
 
 
 def test_a_row_opens_and_closes(opened):
-    """A click opens a row and another closes it; the address keeps row and filters."""
+    """A click opens a row, another closes it; the address keeps it."""
     page = ready(opened("#exposures?filter=r"))
     row = page.locator("#log-scroll tbody tr[aria-rowindex]").nth(1)
     row.locator("td").nth(2).click()
@@ -165,10 +195,14 @@ def test_a_row_opens_and_closes(opened):
     row.locator("a").click()
     assert page.locator(OPENED).count() == 0
     assert page.url.endswith("#exposures?filter=r")
+    row.locator("a").click()
+    page.evaluate("location.hash = '#exposures?filter=g'")
+    page.wait_for_selector(OPENED, state="detached")
+    assert shown(page)[1][1] == exposure_name(4)
 
 
 def test_links_within_the_page_open_rows(opened):
-    """Links of the timeline and of an open row open a row, also one that a filter hides."""
+    """Links open a row, also one that a filter hides."""
     page = ready(opened("#exposures?q=nothing"))
     mark = page.locator(".timeline a").first
     assert mark.get_attribute("href").startswith("2020-02-12.exposures.html#exposure-")
@@ -184,8 +218,29 @@ def test_links_within_the_page_open_rows(opened):
     assert counted(page) == "300 of 300 exposures"
 
 
+def test_the_sky_map_leads_to_rows(opened):
+    """A click on the sky map opens the exposure there, if any."""
+    page = ready(opened("", viewport={"width": 1400, "height": 900}))
+    svg = page.locator(".sky-maps svg[data-map=equatorial]")
+    svg.scroll_into_view_if_needed()
+    box = svg.bounding_box()
+    scale = min(box["width"] / 392, box["height"] / 212)
+    middle = (box["width"] / 2, box["height"] / 2 - 2 * scale)  # RA 180°, declination 0°
+
+    def click(ra, dec):
+        at = (middle[0] + (180 - ra) * scale, middle[1] - dec * scale)
+        svg.click(position={"x": at[0], "y": at[1]})
+
+    click(99, 60)
+    page.wait_for_timeout(300)
+    assert page.locator(OPENED).count() == 0
+    click(99, -30.25)
+    page.wait_for_selector(OPENED)
+    assert page.url.endswith(f"#exposure-{exposure_name(99)}")
+
+
 def test_rows_by_keyboard(opened):
-    """Tab leads from row to row beyond those drawn; Enter opens, Escape closes."""
+    """Tab leads from row to row; Enter opens, Escape closes."""
     page = ready(opened("#exposures?q=MC"))
     page.locator("#log-scroll tbody a").first.focus()
     for number in range(1, 60):
@@ -199,7 +254,7 @@ def test_rows_by_keyboard(opened):
 
 
 def test_an_open_row_scrolls_with_the_others(opened):
-    """An open row takes its room: the last exposure is still the end of the log."""
+    """With an open row, the last exposure is still the log's end."""
     page = opened(f"#exposure-{exposure_name(150)}")
     page.wait_for_selector(f"{OPENED} .entries li")
     for top, number in ((1e9, 299), (0, 0)):
@@ -208,6 +263,29 @@ def test_an_open_row_scrolls_with_the_others(opened):
     height = page.evaluate("document.getElementById('log-scroll').scrollHeight")
     detail = 300 * 28
     assert detail + 200 < height < detail + 900
+
+
+@pytest.mark.long
+def test_a_newer_page_keeps_the_open_row(browser, tmp_path):
+    """A page that renews itself keeps the open row, the filters and the place."""
+    page = browser.new_page()
+    page.clock.install()
+    night = observe(tmp_path, 200)
+    page.goto(f"{night.as_uri()}#exposure-{exposure_name(101)}?filter=r")
+    page.wait_for_selector(f"{OPENED} .entries li")
+    page.clock.fast_forward(40_000)
+    before = page.locator("body").get_attribute("data-made-of")
+    place = "document.getElementById('log-scroll').scrollTop + ' ' + scrollY"
+    was = page.evaluate(place)
+    observe(tmp_path, 240, hours=25)
+    page.clock.fast_forward(61_000)
+    page.wait_for_selector(f"body:not([data-made-of='{before}'])")
+    page.wait_for_selector(f"{OPENED} .entries li")
+    assert counted(page) == "60 of 240 exposures"
+    assert page.url.endswith(f"#exposure-{exposure_name(101)}?filter=r")
+    assert page.locator("#log-scroll .opened a").inner_text() == exposure_name(101)
+    page.wait_for_function(f"{place} === '{was}'", timeout=5000)
+    page.close()
 
 
 @pytest.mark.long

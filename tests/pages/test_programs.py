@@ -225,6 +225,17 @@ def test_too_many(telescope, monkeypatch):
     assert not written(telescope)
 
 
+def test_a_crowded_night(tmp_path):
+    """Pages say that a night has more programs than are kept."""
+    rows = [(f"P{n}", "science", 60 + n, "r", "M 1") for n in range(101)]
+    telescope = Telescope(tmp_path, {"2025-03-18": rows})
+    assert telescope.run() == 0
+    shown = text_of((telescope.pages / "programs.html").read_text())
+    assert "100 programs. 1 night with very many programs: those with the least time" in shown
+    page = text_of((telescope.pages / "index.html").read_text())
+    assert "Programs: the 10 observed last of 100" in page and "See all 100 programs ." in page
+
+
 def test_many_nights(tmp_path):
     """A program of many nights has sums of months and years."""
     first = datetime.date(2024, 12, 25)

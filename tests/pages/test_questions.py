@@ -62,7 +62,7 @@ def test_how_many(at_night):
     page, night = at_night("auxTel", lambda night: night["n_failed"])
     text = words(page)
     assert f"{night['n_files']} created" in text and re.search(
-        rf"\b{night['n_ingested']}\b", words(page, ".tiles")
+        rf"\b{night['n_ingested']}\b", words(page, "section:has(#numbers)")
     )
     assert "transferred" in text
 

@@ -1,4 +1,4 @@
-"""What axe finds wrong with a page."""
+"""Faults that axe finds on a page."""
 
 from axe_playwright_python.sync_playwright import Axe
 

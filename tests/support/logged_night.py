@@ -62,10 +62,11 @@ def exposure_name(number):
     return f"MC_O_20200212_{number:06d}"
 
 
-def observe(folder, n, every_s=60, n_files=2):
-    """Run with `n` exposures, one in ten a flat; of every hundredth, the last file failed.
+def observe(folder, n, every_s=60, n_files=2, hours=24, more=""):
+    """Run with `n` exposures: some flats, some with a file that failed.
 
     Files are created 30 s after the start, arrive 6 s later, and are ingested 54 s after that.
+    `more` are settings of the site.
     """
     exposures = ["name,number,start,shutter,type,target,program,filter,ra,dec,seeing\n"]
     files, ingests = ["path,size,created,came,exposure\n"], ["path,at,outcome,message\n"]
@@ -86,8 +87,9 @@ def observe(folder, n, every_s=60, n_files=2):
     folder.mkdir(exist_ok=True)
     for ending, lines in (("exposures", exposures), ("files", files), ("ingests", ingests)):
         (folder / f"{ending}.csv").write_text("".join(lines))
-    (folder / "site.toml").write_text(SETTINGS)
+    head = "[observing_monitor]\n"
+    (folder / "site.toml").write_text(SETTINGS.replace(head, head + more))
     days = ("--first_day", NIGHT, "--last_day", NIGHT)
-    now = START + datetime.timedelta(hours=24)
+    now = START + datetime.timedelta(hours=hours)
     assert run("-c", folder / "site.toml", *days, "--jobs", 1, now=now) in (0, 1)
     return folder / f"site/camera/{NIGHT}.html"

@@ -193,6 +193,7 @@ def exposures_page(text="AT_O_20200212_000022", **changed):
         "night_page": contexts.Link("2020-02-12", "2020-02-12.html"),
         "exposed": exposed(text),
         "n_exposed": 2001,
+        "hidden_note": "2 exposures with hidden facts (until 2021-01-01 00:00 UTC): target.",
         "log": "",
         "parts": [
             contexts.Link("1 to 2,000", "2020-02-12.exposures.html"),
@@ -278,6 +279,7 @@ def _files(text, has_ingest):
         "n_exposed": 130,
         "log": "",
         "is_newest_first": False,
+        "hidden_note": "2 exposures with hidden facts (until 2021-01-01 00:00 UTC): target.",
         "unlogged": EMPTY,
         "exposures": "2020-02-12.exposures.html",
         "files_js": "2020-02-12.files.js",

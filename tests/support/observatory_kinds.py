@@ -173,6 +173,8 @@ def of_exposures():
             "started_at": f"{LAST}T{start}:00+00:00",
             "ended_at": f"{LAST}T{start}:50+00:00",
             "exposure_time_s": 50.0,
+            "ra_deg": 80.0 + number,
+            "dec_deg": -30.0,
         }
         for number, start in enumerate(starts)
     ]

@@ -26,7 +26,7 @@ class Telescope:
     ----------
     nights : dict
         Night -> list of (program, type, seconds, filter, target). Exposures begin at 3 UTC, one
-        every 20 minutes.
+        every 10 minutes.
     """
 
     def __init__(self, folder, nights):
@@ -40,7 +40,7 @@ class Telescope:
             for night, exposures in self.nights.items():
                 start = datetime.datetime.fromisoformat(f"{night}T03:00:00")
                 for number, (program, kind, seconds, name, target) in enumerate(exposures):
-                    at = start + datetime.timedelta(minutes=20 * number)
+                    at = start + datetime.timedelta(minutes=10 * number)
                     key = f"{night}-{number}"
                     writer.writerow([key, at.isoformat(), seconds, kind, program, name, target])
         table = {"type": "table", "path": self.folder / "table.csv", "feeds": "exposures"}

@@ -132,6 +132,7 @@ SWEPT = [
             ("measure_limits", [], ""),
             ("image_quality", "seeing", ""),
             ("dome", {}, ""),
+            ("hide", ["ra_deg"], ""),
         )
     ),
     *(
@@ -141,6 +142,15 @@ SWEPT = [
             ("dome", "metric", {**DOME, "metric": "seeing"}),
             ("dome", "closed", {**DOME, "closed": [40]}),
         )
+    ),
+    *(
+        Case(
+            "streams",
+            setting,
+            "exposures",
+            {"streams.one.hide": ["ra_deg"], f"streams.one.{setting}": value},
+        )
+        for setting, value in (("hide_until", 1200), ("hide_programs", ["X*"]))
     ),
     Case("streams", "input_dir", "input_dir", {"streams.one.input_dir": "/elsewhere"}),
     Case("streams", "gen", "input_dir", {"streams.one.gen": 3}),

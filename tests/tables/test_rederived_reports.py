@@ -66,6 +66,16 @@ def test_corrected_time_zone_moves_exposures():
     assert after.exposures["started_at"].tolist() == [NOW + 3 * HOUR]
 
 
+def test_numbers_without_a_time_stay():
+    """A number without a time stays, although its source lost it."""
+    of = [{"name": "seeing", "value": 0.8, "exposure": n, "sampled_at": None} for n in ("1", "2")]
+    before = known(s=Reading(metrics=metrics(*of), append=True, has_own_times=True))
+    now = Reading(metrics=metrics(of[1]), append=True, has_own_times=True)
+    tables, _ = without_derivable(before, {"s": now}, {"s": {"zone"}})
+    assert tables.metrics["exposure"].tolist() == ["1"]
+    assert merge.update(tables, {"s": now}).metrics["exposure"].tolist() == ["1", "2"]
+
+
 def test_metrics_without_a_column_of_exposures():
     """A source that was written for version 1 has metrics without it."""
     old = metrics({"name": "n", "value": 1.0}).drop(columns="exposure")

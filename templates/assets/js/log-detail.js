@@ -35,8 +35,9 @@ function factText(column, row) {
   if (!text || column.kind === "path" || column.kind === "word") return text;
   if (column.kind === "instant") return text + (isFuture(column, row) ? FUTURE : "");
   const unit = column.unit || "";
-  const shown = text + (/^\w/.test(unit) ? " " : "") + unit;
   const value = column.values[row] || 0;
+  const number = unit === "°" ? String(Number(value.toFixed(5))) : text;
+  const shown = number + (/^\w/.test(unit) ? " " : "") + unit;
   if (column.name === "ra_deg") return shown + " (" + sexagesimal((((value % 360) + 360) % 360) / 15, 1) + ")";
   if (column.name === "dec_deg") return shown + " (" + sexagesimal(value, 0) + ")";
   return shown;
@@ -72,7 +73,7 @@ function factList(heading, columns, row) {
  * @param {Table} table
  */
 function detailParts(table) {
-  const facts = table.columns.filter((one) => one.label && !one.is_count && one.name !== "files");
+  const facts = table.columns.filter((one) => !one.is_count && one.name !== "files");
   const isPlace = (/** @type {Column} */ one) => POSITION.includes(one.name);
   return /** @type {[string, Column[]][]} */ ([
     ["Exposure", facts.filter((one) => !one.is_measure && !isPlace(one))],

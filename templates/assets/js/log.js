@@ -1,18 +1,35 @@
 // The observing log: its rows open, and each has an address.
 
+/**
+ * Return the anchor of each exposure: as observing_monitor/pages/observing_log.py.
+ * @param {Table} table
+ */
+function anchorsOf(table) {
+  const names = table.columns.find((column) => column.name === "exposure");
+  /** @type {Map<string, number>} */
+  const taken = new Map();
+  return Array.from({ length: names ? table.n : 0 }, (_, row) => {
+    const name = names ? cellText(names, row) : "";
+    const anchor = "exposure-" + name.replace(/[^A-Za-z0-9._-]+/g, "-");
+    const n = (taken.get(anchor) || 0) + 1;
+    taken.set(anchor, n);
+    return n === 1 ? anchor : anchor + "-" + n;
+  });
+}
+
 class LogTable extends TableView {
   /**
    * @param {Table} table
    * @param {HTMLElement} section
    */
   constructor(table, section) {
-    const anchors = table.columns.find((column) => column.name === "anchor");
-    const anchor = (/** @type {number} */ row) => (anchors ? cellText(anchors, row) : "");
+    const anchors = anchorsOf(table);
+    const anchor = (/** @type {number} */ row) => anchors[row];
     super(table, {
       id: "log",
       noun: "exposure",
       shown: table.columns.filter((column) => column.is_shown),
-      saved: table.columns.filter((column) => column.label && column.name !== "files"),
+      saved: table.columns.filter((column) => column.name !== "files"),
       filters: new LogFilters(table),
       look: {
         head: "exposure",
@@ -31,9 +48,8 @@ class LogTable extends TableView {
       width: logWidth,
     });
     this.anchor = anchor;
-    const column = anchors && anchors.kind === "word" ? anchors : null;
     /** Rows by their anchor. @type {Map<string, number>} */
-    this.rowOf = new Map(column ? column.codes.map((code, row) => [column.words[code], row]) : []);
+    this.rowOf = new Map(anchors.map((one, row) => [one, row]));
     this.scroller.addEventListener("click", (event) => this.follow(event));
     this.scroller.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.toggle(this.rows.detail ? this.rows.detail.of : -1);
@@ -94,6 +110,7 @@ class LogTable extends TableView {
   /** Filter as the address says, and open the row that it names. */
   readAddress() {
     const row = this.rowOf.get(location.hash.slice(1).split("?")[0]);
+    if (row === undefined && this.rows.detail) this.rows.close();
     if (row === undefined || location.hash.includes("?")) super.readAddress();
     if (row === undefined) return;
     if (!this.passed.includes(row)) super.readAddress(); // without filters
@@ -168,8 +185,17 @@ function followExposure(section, event) {
     .exec(link?.getAttribute("href") || "");
   if (!found) return;
   event.preventDefault();
-  if (location.hash === "#" + found[1]) openLogAddressed(section);
-  else location.hash = found[1];
+  goToExposure(section, found[1]);
+}
+
+/**
+ * Open the row of an exposure, by its anchor.
+ * @param {HTMLElement} section
+ * @param {string} anchor
+ */
+function goToExposure(section, anchor) {
+  if (location.hash === "#" + anchor) openLogAddressed(section);
+  else location.hash = anchor;
 }
 
 function startLog() {
@@ -182,6 +208,7 @@ function startLog() {
   form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", () => openLogAddressed(section));
   document.addEventListener("click", (event) => followExposure(section, event));
+  startSkyMap(section);
   openInSight(section, () => openLog(section));
   openLogAddressed(section);
   if (isRestoring && reader && reader.log) openLog(section);
