@@ -16,6 +16,8 @@ NOTES = "# Night\n21:40 open\n23:05 clouds\n"
 class Site:
     """A stream with notes and a table of remarks."""
 
+    table_zone = "UTC"
+
     def __init__(self, folder):
         self.folder = folder
         (folder / "notes").mkdir()
@@ -31,7 +33,7 @@ class Site:
         """Run; return the exit code."""
         table = (
             '[[streams.one.sources]]\ntype = "table"\nname = "log"\npath = "log.csv"\n'
-            'feeds = "remarks"\n'
+            f'feeds = "remarks"\nzone = "{self.table_zone}"\n'
             'columns = { remark_id = "id", begin_at = "at", text = "said", parent_id = "of" }\n'
         )
         settings = (
@@ -130,3 +132,33 @@ def test_removed_source_keeps_its_remarks(site):
     assert site.run() == 0
     assert site.run(now=LATER, log=False) == 0
     assert site.remarks() == UTC_TIMES
+
+
+def test_from_scratch(site, capsys):
+    """The plan to derive a night anew counts remarks."""
+    assert site.run() == 0
+    site.log.write_text("id,at,said,of\n2,2026-12-01T02:00,guider lost,\n")
+    site.write(NOTES.replace("open", "dome open"))
+    days = ("--first_day", NIGHT, "--last_day", NIGHT)
+    capsys.readouterr()
+    assert run("rebuild", "-c", site.folder / "site.toml", *days, "--from-scratch", now=LATER) == 0
+    said = capsys.readouterr()
+    assert f"one {NIGHT}: 1 remark removed, 1 remark added, 1 remark changed" in said.out + said.err
+    assert site.remarks() == UTC_TIMES
+
+
+def test_history_under_old_settings(site):
+    """Earlier versions that a source no longer has are said to be of old settings."""
+    assert site.run() == 0
+    site.log.write_text("id,at,said,of\n2,2026-12-01T02:00,guider lost twice,1\n")
+    assert site.run(now=LATER) == 0
+    page = site.folder / "site" / "one" / f"{NIGHT}.html"
+    assert "old settings" not in page.read_text()
+    site.table_zone = "TAI"
+    assert site.run(now=LATER) == 0
+    words = "1 remark of log was derived under old settings (zone changed)"
+    assert words in page.read_text()
+    assert [one for one in site.remarks() if "guider" in one[1]] == [
+        ("01:59", "guider lost twice"),
+        LOGGED,
+    ]
