@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 MAX_NOTES = 3  # of a source; the rest are counted
 # column of each table that says how new it is
-TIMES = {"files": "transferred_at", "attempts": "attempted_at", "metrics": "sampled_at"}
+TIMES = {
+    "files": "transferred_at",
+    "attempts": "attempted_at",
+    "metrics": "sampled_at",
+    "remarks": "begin_at",
+}
 
 
 def check_source(
@@ -83,7 +88,8 @@ def _check_nights(
 
 def _check_reading(reading: Any, night: datetime.date, stream: Stream) -> Answer:
     """Return what a source's newest night has."""
-    tables = {name: getattr(reading, name) for name in TIMES}
+    # a reading of a source that was written for an earlier version may lack some
+    tables = {name: getattr(reading, name, None) for name in TIMES}
     counts = [
         n_of(len(table), name.removesuffix("s"))
         for name, table in tables.items()

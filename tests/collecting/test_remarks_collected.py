@@ -134,6 +134,16 @@ def test_removed_source_keeps_its_remarks(site):
     assert site.remarks() == UTC_TIMES
 
 
+def test_check_counts_remarks(site, capsys):
+    """`check` says how many remarks a source has, and when the last was."""
+    assert site.run() == 0
+    capsys.readouterr()
+    assert run("check", "-c", site.folder / "site.toml", "--first_day", NIGHT, now=LATER) == 0
+    said = capsys.readouterr().out
+    assert f"of {NIGHT}: 3 remarks, the last at 2026-11-30 23:05" in said
+    assert f"of {NIGHT}: 1 remark, the last at 2026-12-01 02:00" in said
+
+
 def test_from_scratch(site, capsys):
     """The plan to derive a night anew counts remarks."""
     assert site.run() == 0
