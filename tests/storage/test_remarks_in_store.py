@@ -5,11 +5,14 @@ import datetime
 import pandas as pd
 import pytest
 from night_tables import NOW, files
+from running import times
 
 from observing_monitor.model import columns, frames
+from observing_monitor.model.digest import running_digest
 from observing_monitor.model.reading import Reading, Tables
 from observing_monitor.storage import layout
 from observing_monitor.storage.output import Output
+from observing_monitor.storage.parquet import to_parquet
 from observing_monitor.storage.store import Store
 from observing_monitor.tables import merge
 
@@ -75,3 +78,21 @@ def test_damaged_table_is_set_aside(store):
     loaded, faults = store.load_whole(NIGHT)
     assert loaded.remarks.empty and len(faults) == 1
     assert "remarks.parquet.damaged" in faults[0]
+
+
+def test_upgrade_changes_no_night(store):
+    """A night without remarks has the digest and the files that version 2 gave it."""
+    exposures = frames.frame(columns.EXPOSURES, {"exposure": ["1"], "started_at": [NOW]})
+    tables = merge.update(NOTHING, {"a": Reading(exposures=exposures, files=files())})
+    digest = running_digest(n_bytes=16)
+    of_version_2 = ("files", "ingests", "metrics", "exposures", "reports")
+    for name in of_version_2:
+        data = to_parquet(getattr(tables, name), columns.TABLES[name])
+        store.output.write(layout.table_file("auxTel", NIGHT, name), data)
+        digest.update(data)
+    folder = store.output.path(layout.night_store("auxTel", NIGHT))
+    before = times(folder)
+    assert store.load(NIGHT).remarks.empty
+    found, sizes = store.save(NIGHT, tables)
+    assert found == digest.hexdigest() and set(sizes) == set(of_version_2)
+    assert times(folder) == before
