@@ -22,7 +22,7 @@ from observing_monitor.charts.axes import (
     words_of,
 )
 from observing_monitor.charts.quality_over_nights import quality_charts
-from observing_monitor.charts.use_over_nights import use_chart
+from observing_monitor.charts.use_over_nights import types_chart, use_chart
 from observing_monitor.charts.usual_band import (
     band_words,
     night_axis,
@@ -81,6 +81,7 @@ def stream_charts(
     ]
     made += (
         use_chart(shown),
+        types_chart(shown),
         *(quality_charts(shown, before, quality) if quality else ()),
         _classes_chart(shown, has_ingest),
         _night_delays_chart(shown, before),

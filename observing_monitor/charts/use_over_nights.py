@@ -1,11 +1,11 @@
-"""The chart of how nights were used."""
+"""Charts of how nights were used, and of types of exposures."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from observing_monitor.charts import figure
-from observing_monitor.model import wording
+from observing_monitor.model import columns, wording
 from observing_monitor.storage.layout import night_page
 
 if TYPE_CHECKING:
@@ -38,29 +38,67 @@ def use_chart(nights: Sequence[Summary]) -> figure.Chart | None:
     bars: list[Json] = []
     for name, (label, tone) in PARTS.items():
         values = [part.get(name) for part in parts]
-        if not any(values):
-            continue
-        bars.append(
-            {
-                "type": "bar",
-                "y": [None if v is None else round(v / 3600, 3) for v in values],
-                "name": label,
-                "text": [wording.seconds(v) for v in values],
-                "textposition": "none",
-                "hovertemplate": "%{text}<extra>" + label + ", %{x}</extra>",
-                "meta": {"tone": tone},
-                "x": [night["night"] for night in nights],
-                "customdata": [night_page(night["night"]) for night in nights],
-            }
-        )
+        hours = [None if v is None else round(v / 3600, 3) for v in values]
+        if any(values):
+            bars.append(_bar(nights, label, tone, hours, [wording.seconds(v) for v in values]))
+    drawn = _stacked(bars, "hours")
+    return figure.Chart("chart-use", "Use of the nights", _caption(nights), drawn)
+
+
+def types_chart(nights: Sequence[Summary]) -> figure.Chart | None:
+    """Return the chart of exposures of each night by type.
+
+    None if no night has exposures. Science is the lowest part of a bar.
+
+    Parameters
+    ----------
+    nights : sequence of dict
+        By the names of `columns.NIGHTS`, oldest first.
+    """
+    bars: list[Json] = []
+    words: list[str] = []
+    for number, type_ in enumerate(dict.fromkeys(("science", *columns.OBSERVATION_TYPES))):
+        values = [night.get(f"n_exposures_{type_}") for night in nights]
+        if total := sum(value or 0 for value in values):
+            texts = [wording.count_text(value) for value in values]
+            bars.append(_bar(nights, type_, f"series-{number}", values, texts))
+            words.append(f"{total:,} {type_}")
+    if not bars:
+        return None
+    caption = f"Exposures: {', '.join(words)}."
+    drawn = _stacked(bars, "exposures")
+    return figure.Chart("chart-exposure-types", "Exposures by type", caption, drawn)
+
+
+def _bar(
+    nights: Sequence[Summary],
+    label: str,
+    tone: str,
+    values: Sequence[float | None],
+    texts: Sequence[str],
+) -> Json:
+    """Return a part of each night's bar."""
+    return {
+        "type": "bar",
+        "y": list(values),
+        "name": label,
+        "text": list(texts),
+        "textposition": "none",
+        "hovertemplate": "%{text}<extra>" + label + ", %{x}</extra>",
+        "meta": {"tone": tone},
+        "x": [night["night"] for night in nights],
+        "customdata": [night_page(night["night"]) for night in nights],
+    }
+
+
+def _stacked(bars: list[Json], unit: str) -> figure.Figure:
     layout: Json = {
         "barmode": "stack",
         "bargap": 0.25,
         "xaxis": {"type": "category", "title": {"text": "night"}, "nticks": 6},
-        "yaxis": {"title": {"text": "hours"}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": unit}, "rangemode": "tozero"},
     }
-    drawn: figure.Figure = {"data": bars, "layout": layout}
-    return figure.Chart("chart-use", "Use of the nights", _caption(nights), drawn)
+    return {"data": bars, "layout": layout}
 
 
 def _parts(night: Summary) -> dict[str, float]:

@@ -25,6 +25,7 @@ from observing_monitor.model.remark_columns import FLAGS as FLAGS
 from observing_monitor.model.remark_columns import LEVELS_OF_REMARKS as LEVELS_OF_REMARKS
 from observing_monitor.model.remark_columns import REMARKS as REMARKS
 from observing_monitor.model.remark_columns import TIME_LOST_TYPES as TIME_LOST_TYPES
+from observing_monitor.model.use_columns import OBSERVATION_TYPES as OBSERVATION_TYPES
 from observing_monitor.model.use_columns import PROGRAMS as PROGRAMS
 from observing_monitor.model.use_columns import USE as USE
 from observing_monitor.model.use_columns import USE_TABLES as USE_TABLES
@@ -163,19 +164,6 @@ EXPOSURES = (
     Column("released_at", "instant", "When its data become public", "Released"),
     Column("source", "text", "Sources that reported it, separated by blanks", "Source"),
 )
-
-# What `observation_type` may be, and its meaning.
-OBSERVATION_TYPES = {
-    "bias": "readout without an exposure",
-    "dark": "exposure with the shutter closed",
-    "flat": "exposure of a lamp, a screen or the twilight sky",
-    "arc": "exposure of a lamp with known wavelengths",
-    "science": "exposure of the sky for a program",
-    "acquisition": "exposure to point the telescope",
-    "focus": "exposure to focus the telescope",
-    "test": "exposure to test something",
-    "other": "any other type, or none that is known",
-}
 
 # `reports` has the exposures as each source has them, one source per row. Sorted by source,
 # started_at, exposure, instrument.

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 from observing_monitor.model.column import Column
 
+# What `observation_type` may be, and its meaning.
+OBSERVATION_TYPES = {
+    "bias": "readout without an exposure",
+    "dark": "exposure with the shutter closed",
+    "flat": "exposure of a lamp, a screen or the twilight sky",
+    "arc": "exposure of a lamp with known wavelengths",
+    "science": "exposure of the sky for a program",
+    "acquisition": "exposure to point the telescope",
+    "focus": "exposure to focus the telescope",
+    "test": "exposure to test something",
+    "other": "any other type, or none that is known",
+}
+
 # How a night was used, by tables/night_use.py; docs/use_of_the_night.md has the definitions.
 USE = (
     Column(
         "n_exposures_science", "int", "Exposures of the sky for a program, if known", "Science exp."
+    ),
+    *(
+        Column(
+            f"n_exposures_{type_}",
+            "int",
+            f"Exposures of the type {type_}",
+            f"{type_.capitalize()} exp.",
+        )
+        for type_ in OBSERVATION_TYPES
+        if type_ != "science"
     ),
     Column(
         "open_shutter_s",

@@ -11,6 +11,8 @@ from observing_monitor.pages.observing_log import is_told
 from observing_monitor.tables.observing_log import with_measures
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pandas import DataFrame, Series
 
     from observing_monitor.tables.observing_log import Measure, ObservingLog
@@ -39,7 +41,9 @@ _KINDS = {"text": "word", "int": "int", "float": "float", "instant": "instant", 
 _UNITS = {"s": "s", "deg": "°"}  # by the end of a column's name
 
 
-def render_log_js(log: ObservingLog, has_files: bool, has_ingest: bool) -> str:
+def render_log_js(
+    log: ObservingLog, has_files: bool, has_ingest: bool, pictures: Mapping[int, str] | None = None
+) -> str:
     """Return the script with all exposures of a night.
 
     Parameters
@@ -49,6 +53,8 @@ def render_log_js(log: ObservingLog, has_files: bool, has_ingest: bool) -> str:
         True if a source reports files.
     has_ingest : bool
         True if a stage comes after arrival.
+    pictures : mapping, optional
+        Row of an exposure -> the address of its picture.
 
     Returns
     -------
@@ -56,10 +62,12 @@ def render_log_js(log: ObservingLog, has_files: bool, has_ingest: bool) -> str:
         From `packed.script`. Besides the columns, it has `of_files`: for each row of the list of
         files, the row of its exposure, or -1; as differences from the previous one. A column
         without `is_shown` is for open rows. Numbers of files have `is_count`, numbers of
-        exposures `is_measure`, yes and no `is_flag`.
+        exposures `is_measure`, yes and no `is_flag`, addresses of pictures `is_picture`.
     """
     rows = with_measures(log)
     made = [_column(rows, name) for name in SHOWN]
+    if pictures:
+        made.insert(SHOWN.index("exposure") + 1, _pictures(pictures, len(rows)))
     names = [str(name) for name in rows if name not in log.rows]
     made += [_measure(name, one) for name, one in zip(names, log.measures, strict=True)]
     made += _files(rows, has_ingest) if has_files else []
@@ -93,6 +101,20 @@ def _flags(values: Series[Any]) -> packed.Packed:
 
     codes = np.where(values.fillna(False).to_numpy("bool"), 0, 1)
     return {"words": ["yes", "no"], "codes": packed.steps(np.where(values.isna(), -1, codes))}
+
+
+def _pictures(pictures: Mapping[int, str], n: int) -> packed.Packed:
+    """Return the column of pictures."""
+    return {
+        "name": "preview",
+        "kind": "word",
+        "label": "Preview",
+        "meaning": "Small picture of the first of its files",
+        "anchor": WORDS["observed"]["exposure"].anchor,
+        "unit": "",
+        "is_shown": True,
+        "is_picture": True,
+    } | packed.words(pictures.get(row) for row in range(n))
 
 
 def _measure(name: str, measure: Measure) -> packed.Packed:

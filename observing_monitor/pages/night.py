@@ -19,7 +19,7 @@ from observing_monitor.settings.traits import reports_files
 from observing_monitor.storage import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pandas import DataFrame
 
@@ -50,7 +50,8 @@ def write_night(night: JudgedNight, key: str) -> None:
             _begin_lists(begin, night, content.stage_names, content.log is not None)
         if content.log is not None:
             begin(_write_log, output, f"{base}{layout.LOG_CSV}", content.log)
-            begin(_write_log_script, job, f"{base}{layout.LOG_JS}", content.log)
+            pictures = {row: one.href for row, one in pages.pictures.items()}
+            begin(_write_log_script, job, f"{base}{layout.LOG_JS}", content.log, pictures)
         for ending in content.more_csv:
             begin(_write_more_csv, output, f"{base}{ending}", night.tables)
         begin(_write_json, night, content, images)
@@ -122,7 +123,9 @@ def _write_log(output: Output, path: str, log: ObservingLog) -> None:
     output.write_parts(path, to_csv(with_measures(log)))
 
 
-def _write_log_script(job: NightJob, path: str, log: ObservingLog) -> None:
+def _write_log_script(
+    job: NightJob, path: str, log: ObservingLog, pictures: Mapping[int, str]
+) -> None:
     """Write the observing log for the page's script."""
     from observing_monitor.pages.log_script import render_log_js
 
@@ -133,7 +136,9 @@ def _write_log_script(job: NightJob, path: str, log: ObservingLog) -> None:
             name += "′"
         measures[name] = measure._replace(name=name, unit=redaction.text(measure.unit))
     redacted = log._replace(rows=redaction.frame(log.rows), measures=list(measures.values()))
-    text = render_log_js(redacted, reports_files(job.stream), bool(job.stream.last_stage))
+    shown = {row: href for row, href in pictures.items() if redaction.text(href) == href}
+    has_ingest = bool(job.stream.last_stage)
+    text = render_log_js(redacted, reports_files(job.stream), has_ingest, shown)
     job.site.output.write_changed(path, text)
 
 

@@ -83,18 +83,24 @@ class NightPages:
     def _files_by_exposure(self) -> Table:
         return exposures_table(self.content.exposures, self.around.night, self.around.has_ingest)
 
-    def _log(self, log: ObservingLog) -> Table:
-        from observing_monitor.pages.observing_log import Shown, first_previews, log_table
+    @cached_property
+    def pictures(self) -> dict[int, Preview]:
+        """The picture of each exposure, by its row in the log."""
+        from observing_monitor.pages.observing_log import first_previews
 
-        around, stream, (previews, _) = self.around, self.night.job.stream, self._previews
-        has_files = reports_files(stream)
-        pictures = first_previews(previews, self.night.judged) if previews else {}
+        previews, _ = self._previews
+        return first_previews(previews, self.night.judged) if previews else {}
+
+    def _log(self, log: ObservingLog) -> Table:
+        from observing_monitor.pages.observing_log import Shown, log_table
+
+        around, stream = self.around, self.night.job.stream
         shown = Shown(
             around.night,
             stream.gap_min_s,
-            has_files,
+            reports_files(stream),
             around.has_ingest,
-            pictures,
+            self.pictures,
             program_hrefs(self.night),
         )
         return log_table(log, shown)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CLOSED = ("bias", "dark")
 # column -> heading of the tables of exposures; exposures without a value come last
 GROUPED_BY = ("observation_type", "physical_filter", "program", "target")
+# types, in the order in which pages show them
+OF_TYPES = tuple(dict.fromkeys(("science", *OBSERVATION_TYPES)))
 # parts of a night between the twilights, in the order in which pages show them
 SHARES = ("science", "other", "readout", "overhead", "gaps")
 
@@ -160,8 +162,10 @@ def use_of_night(
 
 def numbers_of(use: NightUse) -> dict[str, float | int | None]:
     """Return the numbers of `columns.USE`."""
+    of_type = {group.name: group.n for group in use.groups["observation_type"]}
+    of_type["other"] = of_type.get("other", 0) + of_type.pop("", 0)
     return {
-        "n_exposures_science": use.n_exposures_science,
+        **{f"n_exposures_{type_}": of_type.get(type_, 0) for type_ in OF_TYPES},
         "open_shutter_s": round(use.open_shutter_s, 3),
         "science_s": round(use.science_s, 3),
         "night_s": _rounded(use.night_s),
@@ -327,8 +331,7 @@ def _groups(exposures: DataFrame, column: str) -> list[Group]:
     rows = zip(names, np.bincount(codes).tolist(), *(one.tolist() for one in sums), strict=True)
     made = [Group(str(name), *numbers) for name, *numbers in rows]
     if column == "observation_type":
-        order = dict.fromkeys(("science", *OBSERVATION_TYPES))
-        places = {name: place for place, name in enumerate(order)}
+        places = {name: place for place, name in enumerate(OF_TYPES)}
         return sorted(made, key=lambda group: (group.name == "", places.get(group.name, 99)))
     return sorted(made, key=lambda group: (group.name == "", -group.open_shutter_s, group.name))
 

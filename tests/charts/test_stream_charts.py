@@ -118,4 +118,4 @@ def test_charts_over_nights_are_light():
         print(len(stream_charts([night], headlines, [])), "numpy" in sys.modules)
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout == "6 False\n", done.stderr
+    assert done.stdout == "7 False\n", done.stderr

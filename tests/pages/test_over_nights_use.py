@@ -2,7 +2,7 @@
 
 import pytest
 
-from observing_monitor.charts.use_over_nights import use_chart
+from observing_monitor.charts.use_over_nights import types_chart, use_chart
 from observing_monitor.model import columns
 from observing_monitor.pages import periods
 
@@ -47,6 +47,21 @@ def test_chart():
         "Science: 7.0 h in 3 nights, 37.5 % of the time between the twilights."
     )
     assert chart.figure["data"][0]["customdata"][0] == "2020-02-12.html"
+
+
+def test_types():
+    """Exposures of each night are stacked by type, science below."""
+    nights = [
+        night("2020-02-12", n_exposures_science=10, n_exposures_bias=5, n_exposures_flat=0),
+        night("2020-02-13", n_exposures_science=0, n_exposures_bias=1200, n_exposures_flat=0),
+        night("2020-03-02"),
+    ]
+    chart = types_chart(nights)
+    bars = {bar["name"]: bar["y"] for bar in chart.figure["data"]}
+    assert list(bars.items()) == [("science", [10, 0, None]), ("bias", [5, 1200, None])]
+    assert chart.caption == "Exposures: 10 science, 1,205 bias."
+    assert chart.figure["data"][1]["text"] == ["5", "1,200", "–"]
+    assert types_chart(nights[2:]) is None
 
 
 @pytest.mark.parametrize("nights", [[], NIGHTS[3:]])

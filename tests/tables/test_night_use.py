@@ -110,6 +110,12 @@ def test_numbers_of_the_index():
     assert numbers == pytest.approx(
         {
             "n_exposures_science": 3,
+            "n_exposures_bias": 1,
+            "n_exposures_dark": 1,
+            "n_exposures_flat": 2,
+            **dict.fromkeys(
+                (f"n_exposures_{t}" for t in ("arc", "acquisition", "focus", "test", "other")), 0
+            ),
             "open_shutter_s": 1670,
             "science_s": 1500,
             "night_s": LENGTH,

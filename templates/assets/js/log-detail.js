@@ -73,7 +73,7 @@ function factList(heading, columns, row) {
  * @param {Table} table
  */
 function detailParts(table) {
-  const facts = table.columns.filter((one) => !one.is_count && one.name !== "files");
+  const facts = table.columns.filter((one) => !one.is_count && !one.is_picture && one.name !== "files");
   const isPlace = (/** @type {Column} */ one) => POSITION.includes(one.name);
   return /** @type {[string, Column[]][]} */ ([
     ["Exposure", facts.filter((one) => !one.is_measure && !isPlace(one))],
@@ -198,6 +198,17 @@ function exposureDetail(log, row, anchor, resized) {
   }
   const names = log.columns.find((one) => one.name === "exposure");
   const name = (/** @type {number} */ one) => (names ? cellText(names, one) : "");
+  const pictures = log.columns.find((one) => one.is_picture);
+  const picture = pictures ? cellText(pictures, row) : "";
+  if (picture) {
+    const larger = make("a", undefined, "picture");
+    const image = make("img");
+    image.src = larger.href = picture;
+    image.alt = "Preview of " + visible(name(row));
+    image.addEventListener("load", resized);
+    larger.append(image);
+    parts.prepend(larger);
+  }
   const links = make("p", undefined, "way");
   const link = (/** @type {string} */ href, /** @type {string} */ text) => {
     const added = make("a", visible(text));

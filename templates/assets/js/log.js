@@ -29,7 +29,7 @@ class LogTable extends TableView {
       id: "log",
       noun: "exposure",
       shown: table.columns.filter((column) => column.is_shown),
-      saved: table.columns.filter((column) => column.name !== "files"),
+      saved: table.columns.filter((column) => column.name !== "files" && !column.is_picture),
       filters: new LogFilters(table),
       look: {
         head: "exposure",
@@ -125,6 +125,7 @@ class LogTable extends TableView {
  * @param {Column} column
  */
 function logWidth(column) {
+  if (column.is_picture) return 8;
   if (column.kind === "instant") return columnWidth(column) - 4; // without the year
   if (column.kind === "word") return Math.min(columnWidth(column), 40);
   return Math.max(Math.ceil(headText(column).length * 0.9) + 3, 8);

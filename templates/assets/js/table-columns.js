@@ -10,6 +10,7 @@
  * @property {boolean} [is_shown] false if only open rows of the log have it
  * @property {boolean} [is_count] of the files of a class
  * @property {boolean} [is_measure] a number of an exposure
+ * @property {boolean} [is_picture] the address of a picture
  * @property {boolean} [is_flag] yes or no: a search would find it in every row
  */
 

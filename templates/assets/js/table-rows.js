@@ -200,7 +200,8 @@ class RowWindow {
       const isHead = column.name === this.look.head;
       const cell = make(isHead ? "th" : "td", "", CELL_CLASSES[column.kind]);
       if (isHead) cell.setAttribute("scope", "row");
-      const inner = make(isHead && this.look.href ? "a" : this.isChip(column) ? "span" : "bdi");
+      const inner = make(column.is_picture ? "img"
+        : isHead && this.look.href ? "a" : this.isChip(column) ? "span" : "bdi");
       const text = document.createTextNode("");
       inner.append(text);
       cell.append(inner);
@@ -234,6 +235,12 @@ class RowWindow {
       }
       if (text.data === (shown || "–")) continue;
       text.data = shown || "–";
+      if (inner instanceof HTMLImageElement) {
+        inner.hidden = !shown;
+        inner.src = shown;
+        inner.alt = "";
+        continue;
+      }
       if (this.isChip(column)) {
         inner.className = "chip " + this.look.chip(column, shownRow).replace(/[^a-z_]/g, "");
       }

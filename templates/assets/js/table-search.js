@@ -9,7 +9,7 @@ class SearchIndex {
     this.n = table.n;
     this.columns = table.columns.filter((column) => (
       column.kind === "path" || (column.kind === "word" && !column.chips
-        && !column.is_flag && column.name !== "file_class")));
+        && !column.is_flag && !column.is_picture && column.name !== "file_class")));
     /** Text of each row, until all are there. @type {string[]} */
     this.texts = [];
     /** All texts, one per line. @type {string | null} */
