@@ -53,7 +53,10 @@ def complaint(folder, text):
             "source 'table': columns: a table of texts, "
             'such as { sampled_at = "time" }, not one with 3',
         ),
-        (f"{TABLE}feeds = 'file'", '"files", "ingests", "metrics" or "exposures", not "file"'),
+        (
+            f"{TABLE}feeds = 'file'",
+            '"files", "ingests", "metrics", "exposures" or "remarks", not "file"',
+        ),
         (
             "[[streams.a.sources]]\ntype = 'table'",
             "[streams.a] source 'table': path is missing: a path",
