@@ -25,7 +25,9 @@ _TEXT = rb'"(?:[^"\\]|\\.)*"'
 _SEAL = re.compile(rb',"seal":"[0-9a-f]{24}"\}\n?\Z')
 # ending -> what the beginning of such a file matches
 _BEGINNINGS = {
-    ".js": re.compile(rb"observing_monitor_rows\(|window\.observing_monitor_heartbeat = \{"),
+    ".js": re.compile(
+        rb"observing_monitor_(?:rows|log)\(|window\.observing_monitor_heartbeat = \{"
+    ),
     ".csv": re.compile(
         rb'"path","file_class",|night,status,info,acknowledged,|"exposure","obsid","seq_num",'
         rb'|"name","node","sampled_at",|"path","stage","attempted_at",|program,(?:night|n_nights),'

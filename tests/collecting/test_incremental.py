@@ -117,6 +117,7 @@ def test_one_night_changed(made, tmp_path):
     night = f"{folder}/night=2020-02-13"
     assert changed == {
         *(f"2020-02-13{ending}" for ending in (".html", ".csv", ".json", ".files.js")),
+        "2020-02-13.exposures.js",  # which file belongs to which exposure
         *("index.html", "nights.json", "nights.csv", "2020.html", "2020.json", "2020.csv"),
         "changes.atom",  # the file came late
         *(f"{folder}/index.json", f"{night}/files.parquet", f"{night}/looked.json"),

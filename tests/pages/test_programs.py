@@ -100,7 +100,7 @@ def test_one_click(telescope):
         assert f'<a href="{page}">P2</a>' in (pages / name).read_text()
     night = (pages / "2025-03-16.html").read_text()
     for section in ("use", "exposures"):
-        found = re.search(rf'<section aria-labelledby="{section}">.*?</section>', night, re.DOTALL)
+        found = re.search(rf'<section aria-labelledby="{section}".*?</section>', night, re.DOTALL)
         assert f'<a href="{page}">P2</a>' in found[0]
     assert not dead_links(telescope.folder / "site")
 

@@ -126,9 +126,14 @@ def test_what_was_exposure_n(night):
     found = cells(night, 1002)
     assert [found[name] for name in asked[:4]] == ["flat", "dome", "r", "10 s"]
     assert night.locator("tr[id^='exposure-']").count() == 6
-    # the address of an exposure leads there
+    # the address of an exposure leads there, and opens its row
     night.goto(f"{night.url}#exposure-1004")
-    assert 0 <= screens_to(night, "#exposure-1004") < 1
+    night.wait_for_selector("#log .detail .exposure")
+    assert "Target M 31" in words(night, "#log .detail .exposure")
+    top, height = night.evaluate(
+        "() => [document.querySelector('#log .opened').getBoundingClientRect().top, innerHeight]"
+    )
+    assert 0 <= top < height
 
 
 def test_how_was_the_night_used(night):

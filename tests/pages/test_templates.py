@@ -158,7 +158,7 @@ def test_templates_have_no_way_around_escaping():
 def test_site_key_covers_every_template(tmp_path, monkeypatch):
     """A change of any template changes the site's key."""
     folder, output = tmp_path / "templates", Output(tmp_path / "site")
-    shutil.copytree(templates_dir(), folder)
+    shutil.copytree(templates_dir(), folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(rendering, "templates_dir", lambda: folder)
     keys = {make_site("Site", (), output).key}
     files = [path for path in folder.rglob("*") if path.is_file()]

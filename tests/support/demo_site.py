@@ -58,7 +58,7 @@ def page_of_kind(site, kind):
         "glossary": "glossary.html",
         "stream": "auxTel/index.html",
         "year": f"auxTel/{newest[:4]}.html",
-        "program": "lsstCam/program-survey.html",
+        "program": "lsstCam/program-wide.html",
         "programs": "lsstCam/programs.html",
         "bad night": f"auxTel/{worst}.html",
         "night without files": f"auxTel/{empty}.html",

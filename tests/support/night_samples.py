@@ -15,6 +15,7 @@ from observing_monitor.pages.night_tables import (
     stages_table,
 )
 from observing_monitor.pages.tables import EMPTY, Cell, Table, TableColumn, time_cell
+from observing_monitor.previews.preview import Preview
 
 NIGHT = "2020-02-12"
 
@@ -164,6 +165,11 @@ def metrics(text="queue_depth"):
     return Table(made, "Latest values, times in UTC", css="metrics")
 
 
+def picture(text):
+    """Return the preview of a file."""
+    return Preview(text, text, text, "0", "2020-02-12.previews/a-012345678901.jpg", 160, 120, "")
+
+
 def exposed(text, n=1, has_ingest=True):
     """Return the table of exposures of nine files each."""
     words = column_words("night", has_ingest)
@@ -172,6 +178,7 @@ def exposed(text, n=1, has_ingest=True):
     return Table(
         [
             TableColumn(WORDS["exposure"]["name"], [text] * n, is_foreign=True),
+            TableColumn(None, [picture(text)] * n, "thumb", draw="thumb"),
             TableColumn(WORDS["file"]["seq_num"], ["22"] * n, "num"),
             TableColumn(words["n_files"], ["9"] * n, "num"),
             TableColumn(WORDS["exposure"]["counts"], [chips] * n, draw="chips"),
