@@ -41,7 +41,7 @@ create table obslog_comment (id integer primary key, data_label text, comment te
 
 
 def at(night, hours, offset=datetime.timedelta(0)):
-    """Return a time as text, so many hours after midnight UTC at the end of a night."""
+    """Return a time as text: hours after midnight UTC of a night."""
     midnight = datetime.datetime.combine(night, datetime.time(), UTC) + datetime.timedelta(days=1)
     return (midnight + datetime.timedelta(hours=hours) + offset).strftime("%Y-%m-%d %H:%M:%S.%f")
 
@@ -52,7 +52,7 @@ def tai(night, hours):
 
 
 def exposure_log(night):
-    """Return remarks on exposures; the second replaces the first, the fourth was deleted."""
+    """Return remarks on exposures, of which one is replaced, one deleted."""
     rows = (
         # exposure, text, level, tags, flag, deleted or replaced, the one that it replaces
         (17, "guider lost", 20, [], "questionable", True, None),
@@ -144,7 +144,7 @@ def comments(night):
 
 
 def make_notes(folder, nights=NIGHTS):
-    """Write the notes of each night; their times are those of Chile in November, UTC−3 h."""
+    """Write the notes of each night, in the time of Chile, UTC−3 h."""
     for night in nights:
         lines = (
             f"# Night of {night}",

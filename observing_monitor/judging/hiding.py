@@ -256,8 +256,7 @@ def _is_over(stream: Stream, night: datetime.date, now: datetime.datetime) -> bo
 
 def release_of_night(stream: Stream, night: datetime.date) -> datetime.datetime | None:
     """Return when the months after a night are over, if ever."""
-    n_months = night.year * 12 + night.month - 1 + int(stream.hide_until)
-    year, month = divmod(n_months, 12)
+    year, month = divmod(night.year * 12 + night.month - 1 + int(stream.hide_until), 12)
     if year not in YEARS:
         return None
     day = min(night.day, calendar.monthrange(year, month + 1)[1])

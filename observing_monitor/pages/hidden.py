@@ -83,11 +83,9 @@ def rows_without_names(
 
 
 def _without_names(names: HiddenNames, read: SourceRows) -> SourceRows:
-    made = read.copy()
-    made["examples"] = [
-        (names.text(place), names.text(where), names.text(reason))
-        for place, where, reason in read.get("examples") or ()
-    ]
+    made, shown = read.copy(), names.text
+    examples = read.get("examples") or ()
+    made["examples"] = [(shown(place), shown(where), shown(why)) for place, where, why in examples]
     return made
 
 

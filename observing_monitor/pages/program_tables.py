@@ -124,12 +124,11 @@ def _periods(periods: Sequence[tuple[str, Totals]], say: Callable[[str], str]) -
 
 
 def _numbers(totals: Sequence[Totals]) -> list[TableColumn]:
-    words = WORDS["program"]
-    made = []
-    for name in _NUMBERS:
-        show = hours if name.endswith("_s") else count_cell
-        made.append(TableColumn(words[name], [show(getattr(one, name)) for one in totals], "num"))
-    return made
+    shows = {name: hours if name.endswith("_s") else count_cell for name in _NUMBERS}
+    return [
+        TableColumn(WORDS["program"][name], [show(getattr(one, name)) for one in totals], "num")
+        for name, show in shows.items()
+    ]
 
 
 def _named(name: str, href: str) -> Cell | str:

@@ -43,20 +43,14 @@ def programs_csv(found: Programs) -> str:
 def program_csv(program: Program) -> str:
     """Return the nights of a program as CSV."""
     name = cell(program.name)
-    rows = (
-        [name, night, *(getattr(values, column) for column in _OF_NIGHT)]
-        for night, values in program.nights
-    )
+    rows = ([name, night, *(getattr(one, c) for c in _OF_NIGHT)] for night, one in program.nights)
     return _csv(["program", "night", *_OF_NIGHT], rows)
 
 
 def _values(program: Program) -> list[str | int | float]:
     """Return the values of the columns of `columns.PROGRAMS`."""
-    own = {
-        "program": program.name,
-        "first_night": program.first_night,
-        "last_night": program.last_night,
-    }
+    nights = {"first_night": program.first_night, "last_night": program.last_night}
+    own = {"program": program.name, **nights}
     return [own.get(name) or getattr(program.totals, name) for name in _NAMES]
 
 

@@ -36,7 +36,7 @@ _CONTROLS = re.compile("[\0-\x08\x0b\x0e-\x1f]")
 
 
 class Notes(Telling):
-    """What people wrote during a night, as remarks."""
+    """Words of people during a night, as remarks."""
 
     @dataclass(kw_only=True)
     class Settings:

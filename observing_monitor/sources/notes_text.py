@@ -81,7 +81,7 @@ class Clock:
 
 @dataclass
 class Notes:
-    """What a file says.
+    """The words of a file.
 
     Attributes
     ----------
@@ -150,10 +150,9 @@ def _fence_after(line: str, fence: str) -> str:
 def _time(text: str, half: str) -> datetime.time:
     """Return a time of day; `half` is a, p or "" for 24 hours."""
     hour, minute, second = map(int, f"{text}:0".split(":")[:3])
-    if half:
-        if not 1 <= hour <= 12:
-            raise ValueError(f"{text} {half}m is no time")
-        hour = hour % 12 + (12 if half == "p" else 0)
+    if half and not 1 <= hour <= 12:
+        raise ValueError(f"{text} {half}m is no time")
+    hour = hour % 12 + (12 if half == "p" else 0) if half else hour
     return datetime.time(hour, minute, second)
 
 

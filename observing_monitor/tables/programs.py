@@ -98,5 +98,5 @@ def _first(parts: list[tuple[str, int, float]]) -> tuple[Part, ...]:
     if len(ordered) <= MAX_PARTS:
         return tuple(ordered)
     rest = ordered[MAX_PARTS:]
-    n, exposed = sum(part[1] for part in rest), sum(part[2] for part in rest)
-    return (*ordered[:MAX_PARTS], (None, n, round(exposed, 3)))
+    others = None, sum(part[1] for part in rest), round(sum(part[2] for part in rest), 3)
+    return (*ordered[:MAX_PARTS], others)

@@ -97,7 +97,7 @@ def replaced_versions(own: DataFrame, now: DataFrame) -> DataFrame:
 def _named(source: str, table: DataFrame) -> DataFrame:
     """Return a reading's remarks, each with an identifier."""
     made = frames.frame(columns.REMARKS, table.assign(source=source))
-    made["level"], made["flag"] = made["level"].fillna("info"), made["flag"].fillna("none")
+    made = made.fillna({"level": "info", "flag": "none"})
     is_nameless = made["remark_id"].isna()
     if is_nameless.any():
         made["remark_id"] = made["remark_id"].fillna(_made_up(made))

@@ -78,7 +78,7 @@ def test_remarks_reach_the_store(site):
 
 
 def test_zone_of_the_stream(site):
-    """Notes are in the stream's time zone, unless they have one; a correction moves them."""
+    """Notes are in the stream's zone, else their own."""
     assert site.run() == 0
     assert site.run(LATER, stream='timezone = "America/Santiago"') == 0
     moved = [("00:40", "21:40 open"), LOGGED, ("02:05", "23:05 clouds"), (None, "# Night")]
@@ -158,7 +158,7 @@ def test_from_scratch(site, capsys):
 
 
 def test_history_under_old_settings(site):
-    """Earlier versions that a source no longer has are said to be of old settings."""
+    """Earlier versions that a source lost are of old settings."""
     assert site.run() == 0
     site.log.write_text("id,at,said,of\n2,2026-12-01T02:00,guider lost twice,1\n")
     assert site.run(now=LATER) == 0

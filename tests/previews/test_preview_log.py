@@ -42,7 +42,7 @@ def test_each_row_has_its_picture(night):
 
 
 def test_picture_in_the_browser(browser, night):
-    """The log of the script has the same pictures, and an open row a larger one."""
+    """The log of the script has the same pictures; a row, a larger one."""
     page = browser.new_page()
     page.goto(f"{(night / 'site' / 'cam' / f'{NIGHT}.html').as_uri()}#exposure-3020021200003")
     page.wait_for_selector(".detail .picture img")

@@ -254,7 +254,7 @@ def test_flag_without_text_is_a_remark(tmp_path):
 
 
 def test_night_by_time(tmp_path):
-    """A remark's time gives its night; without one it is left out, and counted."""
+    """A remark's time gives its night; without one it is left out."""
     path = tmp_path / "log.csv"
     path.write_text("t,said\n2024-11-05T11:59,in\n2024-11-05T12:00,next\n,never\n")
     source = table(path, columns={"begin_at": "t", "text": "said"})

@@ -147,7 +147,7 @@ def test_ranges(tmp_path):
 
 
 def test_summer_time(tmp_path):
-    """The hour that occurs twice is standard time, the missing one the next hour."""
+    """The hour that occurs twice is standard time."""
     berlin = {"zone": "Europe/Berlin"}
     # on 25 October 2026 at 3 h, clocks go back to 2 h; on 28 March 2027 at 2 h, on to 3 h
     autumn = said(tmp_path, "02:30 a\n03:30 b", datetime.date(2026, 10, 24), **berlin)
@@ -166,7 +166,7 @@ def test_code_has_no_times(tmp_path):
 
 
 def test_times_that_are_none(tmp_path):
-    """What looks like a time and is none stays text, with a note."""
+    """Text that only looks like a time stays text, with a note."""
     path = tmp_path / "2026-11-30.md"
     path.write_text("03:12 a\n25:10 b\n13:00 pm c\n2026-02-30 01:00 d\n2026-01-01 00:00 e")
     reading = source(tmp_path).read(NIGHT)
@@ -268,7 +268,7 @@ def left_out(reading):
 
 
 def test_what_is_no_note_is_left_out(tmp_path):
-    """A link that leads outside, a pipe and a picture are left out, the rest is read."""
+    """Links outside, pipes and pictures are left out, the rest is read."""
     folder = tmp_path / "notes"
     folder.mkdir()
     (tmp_path / "secret").write_text("secret")

@@ -81,7 +81,7 @@ def test_damaged_table_is_set_aside(store):
 
 
 def test_upgrade_changes_no_night(store):
-    """A night without remarks has the digest and the files that version 2 gave it."""
+    """A night without remarks has digest and files of version 2."""
     exposures = frames.frame(columns.EXPOSURES, {"exposure": ["1"], "started_at": [NOW]})
     tables = merge.update(NOTHING, {"a": Reading(exposures=exposures, files=files())})
     digest = running_digest(n_bytes=16)
