@@ -134,19 +134,24 @@ def _measure(name: str, measure: Measure) -> packed.Packed:
 def _files(rows: DataFrame, has_ingest: bool) -> list[packed.Packed]:
     """Return columns of the numbers of files: in words, and by class."""
     import numpy as np
+    import pandas as pd
 
     words = class_words(has_ingest)
     names = [c.name for c in columns.CLASSES if c.name in rows]
-    counts, codes = np.unique(rows[names].to_numpy("int64"), axis=0, return_inverse=True)
+    codes = np.zeros(len(rows), dtype="int64")
+    for name in names:  # ten times as fast as to compare whole rows
+        of_class = rows[name].to_numpy("int64")
+        codes = pd.factorize(codes * (of_class.max(initial=0) + 1) + of_class)[0]
+    _, first = np.unique(codes, return_index=True)
     texts, chips = [], []
-    for counted in counts.tolist():
+    for counted in rows[names].iloc[first].to_numpy("int64").tolist():
         found = [(n, name) for n, name in zip(counted, names, strict=True) if n]
         text = ", ".join(f"{wording.count_text(n)} {words[name].label}" for n, name in found)
         texts.append(text or "none")
         chips.append(found[-1][1] if found else "")
     word = WORDS["observed"]["n_files"]
     head = {"label": word.label, "meaning": word.meaning, "anchor": word.anchor, "unit": ""}
-    files = {"words": texts, "codes": packed.steps(codes.reshape(-1)), "chips": chips}
+    files = {"words": texts, "codes": packed.steps(codes), "chips": chips}
     total = {"name": "n_files", "kind": "int", "is_shown": False, "is_count": True} | head
     return [
         {"name": "files", "kind": "word", "is_shown": True} | head | files,

@@ -142,19 +142,26 @@ def night_json(night: JudgedNight, content: NightContent, images: Iterable[Image
     return msgspec.json.format(msgspec.json.encode(data), indent=1).decode() + "\n"
 
 
-def _logged(log: ObservingLog | None, bounds: Bounds) -> list[dict[str, Any]]:
+def _logged(log: ObservingLog | None, bounds: Bounds) -> list[Any]:
     """Return the exposures of a night, without what is unknown."""
     if log is None:
         return []
-    from observing_monitor.tables.listing import known_values
+    import msgspec
+    import pandas as pd
+
+    from observing_monitor.tables.listing import as_structs, known_values
 
     # nearly all exposures have the same few columns of all: nulls would be most of the file
-    rows = known_values(bounds.frame("exposures", log.rows))
-    measures = known_values({measure.name: measure.values for measure in log.measures})
-    for row, numbers in zip(rows, measures, strict=False):
-        if numbers:
-            row["measures"] = numbers
-    return rows
+    rows = bounds.frame("exposures", log.rows)
+    made = known_values(rows)
+    if log.measures:
+        numbers = {measure.name: measure.values[: len(rows)] for measure in log.measures}
+        has_any = pd.DataFrame(numbers).notna().any(axis=1).tolist()
+        structs = as_structs(known_values(numbers))
+        made["measures"] = [
+            one if has else msgspec.UNSET for one, has in zip(structs, has_any, strict=True)
+        ]
+    return as_structs(made)
 
 
 class Bounds:

@@ -120,6 +120,8 @@ def _pack_float(values: Series[Any]) -> Packed:
 
     numbers = values.to_numpy("float64", na_value=np.nan)
     is_number = np.isfinite(numbers)
+    if not is_number.any():
+        return {"values": [None] * len(numbers)}
     plain = np.where(is_number, numbers, 0.0)
     digits = 8 - np.floor(np.log10(np.abs(np.where(plain == 0, 1.0, plain)))).astype("int64")
     powers = np.array([float(f"1e{n}") for n in range(23)])[np.minimum(np.abs(digits), 22)]
@@ -156,6 +158,8 @@ def steps(numbers: Numbers, absent: Bools | None = None) -> list[int | None]:
 
 def _whole(numbers: NDArray[Any], absent: Bools | None) -> list[Any]:
     """Return an array's plain numbers, None for absent ones."""
+    if absent is not None and absent.all():
+        return [None] * len(absent)
     listed: list[Any] = numbers.tolist()
     for row in absent.nonzero()[0] if absent is not None else ():
         listed[row] = None

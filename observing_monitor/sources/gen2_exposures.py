@@ -65,8 +65,7 @@ def to_exposures(names: Sequence[str], rows: list[tuple[Any, ...]], zone: str) -
     rows = [row for row in rows if row[0] is not None]
     if not rows:
         return frames.empty(columns.EXPOSURES)
-    # further values of a row only chose it
-    cells = dict(zip(names, zip(*rows, strict=True), strict=False))
+    cells = dict(zip(names, zip(*rows, strict=True), strict=True))
     exposure = [f"{v:.0f}" if isinstance(v, float) else str(v) for v in cells["exposure"]]
     made: dict[str, Any] = {"exposure": frames.texts(exposure)}
     for name, theirs in TEXTS.items():
@@ -98,9 +97,9 @@ def _starts(values: Sequence[Any], zone: str) -> Series[Any]:
     from observing_monitor.sources.gen3_raws import instants_of_tai
     from observing_monitor.sources.shared.cells import to_instants
 
-    texts = pd.Series(values, dtype="object")
-    is_instant = texts.map(lambda text: isinstance(text, str) and len(text.strip()) > LEN_DATE)
-    read = to_instants(texts.where(is_instant), "iso", "UTC" if zone == "TAI" else zone)
+    instants = [v if isinstance(v, str) and len(v.strip()) > LEN_DATE else None for v in values]
+    texts = pd.Series(instants, dtype="object")
+    read = to_instants(texts, "iso", "UTC" if zone == "TAI" else zone)
     if zone != "TAI":
         return read
     ns = read.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("int64")

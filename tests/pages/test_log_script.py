@@ -43,8 +43,8 @@ def test_classes_of_files(scripts):
     """Numbers of files are words in the colour of the worst class."""
     log, files = scripts(101)
     columns = named(log)
-    assert columns["files"]["words"] == ["1 Ingested, 1 Failed", "2 Ingested"]
-    assert columns["files"]["chips"] == ["failed", "ingested"]
+    assert columns["files"]["words"] == ["2 Ingested", "1 Ingested, 1 Failed"]
+    assert columns["files"]["chips"] == ["ingested", "failed"]
     assert [name for name, one in columns.items() if one.get("is_count")] == [
         "n_files",
         "ingested",
