@@ -72,7 +72,7 @@ def names(folder, *patterns):
         path.relative_to(folder).as_posix()
         for pattern in patterns
         for path in folder.glob(pattern)
-        if path.is_file()
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
 

@@ -30,7 +30,7 @@ def site(tmp_path_factory):
     files.loc[3, "created_at"] = at("2020-02-14T03:00:00")
     page = night_page(charts=[], files_js="2020-02-12.files.js", summary=summary(n_files=101))
     page.attention[0].first_at = page.attention[0].last_at = at("2020-02-14T03:00:00")
-    created = next(one for one in page.exposed.columns if one.word.name == "last_created_at")
+    (created,) = [c for c in page.exposed.columns if c.word and c.word.name == "last_created_at"]
     created.cells[0] = "02-14 03:00:00"
     texts = {
         "index.html": render.render_site(site_page(), ASSETS),
