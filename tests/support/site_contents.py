@@ -23,7 +23,8 @@ def site_of(folder):
 
 def shown(site):
     """Return a site without the fingerprints in its pages."""
-    pattern = rb' data-made-of="\w*"|(?<=\.files\.js\?)\w+'
+    # of YYYY-MM-DD.files.js and YYYY-MM-DD.exposures.js
+    pattern = rb' data-made-of="\w*"|(?<=s\.js\?)\w+'
     return {name: re.sub(pattern, b"", data) for name, data in site.items()}
 
 
